@@ -1,0 +1,38 @@
+# `make help` lists every verb. On a machine without make: each recipe is one plain command.
+VENV := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help env lab lessons notebooks test lint bench pins clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+env: .venv/ready  ## make .venv with the exact pins (done by every verb that needs it)
+.venv/ready: requirements.txt pyproject.toml tools/make_env.sh
+	tools/make_env.sh
+
+lab: env  ## open JupyterLab on the first lesson
+	$(VENV)/mmgen lab
+
+lessons: env  ## run every lesson headless, then print minutes and peak memory of each
+	$(VENV)/mmgen lessons
+
+notebooks: env  ## build notebooks/*.ipynb from notebooks/source/*.py
+	$(VENV)/python tools/build_lessons.py
+
+test: env  ## every test: unit, doctest, property, lessons, browser
+	$(VENV)/python -m pytest
+
+lint: env  ## ruff and mypy
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy
+
+bench: env  ## time the package against what a learner would use instead
+	for script in benchmarks/*.py; do $(VENV)/python $$script || exit 1; done
+
+pins: env  ## resolve pyproject.toml into requirements.txt and environment.yml
+	$(VENV)/python tools/pins.py
+
+clean:  ## remove what was made, but not what you wrote
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

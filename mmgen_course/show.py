@@ -1,0 +1,108 @@
+"""Every plot of the course: tensors and numbers go in, a picture with a description in words comes out.
+
+A figure is made by `figure`, published when its block ends, and always carries alt text; lesson 00 uses it first.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from textwrap import fill
+from typing import Any
+
+import matplotlib as mpl
+import torch
+from cycler import cycler
+from einops import rearrange
+from IPython.display import Image, display
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+# Okabe and Ito (2008): eight colours that colour-blind readers tell apart
+PALETTE = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#000000"]
+STYLE: Any = {
+    "axes.prop_cycle": cycler(color=PALETTE),
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 10,
+    "figure.constrained_layout.use": True,
+    "font.size": 10,
+    "image.interpolation": "nearest",
+    "legend.frameon": False,
+}
+DPI = 144  # sharp on a dense screen; shown at 96 to the inch
+
+
+def png(figure: Figure) -> bytes:
+    """A figure as a PNG file, the same bytes for the same figure."""
+    file = BytesIO()
+    figure.savefig(file, dpi=DPI, metadata={"Software": None})
+    return file.getvalue()
+
+
+@contextmanager
+def figure(alt: str, *, columns: int = 1, rows: int = 1, width: float = 7, height: float = 2.6) -> Iterator[list[Axes]]:
+    """Draw in a block, publish at its end.
+
+    Args:
+        alt: what the figure shows, for a reader who cannot see it.
+        columns, rows: the grid of axes.
+        width, height: of the whole figure, in inches.
+
+    Yields:
+        The axes, row by row.
+
+    Example:
+        >>> with figure("A line that rises.") as [axes]:
+        ...     _ = axes.plot([0, 1])
+        <IPython.core.display.Image object>
+    """
+    if not alt.strip():
+        raise ValueError("a figure needs alt text: a sentence that says what it shows; an empty one came")
+    with mpl.rc_context(STYLE):
+        drawing = Figure(figsize=(width, height))
+        axes = drawing.subplots(rows, columns, squeeze=False)
+        yield list(axes.flat)
+        data = png(drawing)
+    display(Image(data, alt=alt, width=round(width * 96)))
+
+
+def picture(axes: Axes, image: Float[Tensor, "c h w"], title: str = "") -> None:
+    """Show one image with values in [-1, 1] on axes, without ticks; one channel is shown as grey."""
+    pixels = rearrange(image, "c h w -> h w c").add(1).div(2)
+    axes.imshow(pixels.squeeze(-1).numpy(), cmap="gray", vmin=0, vmax=1)  # the last three are for grey alone
+    axes.set_axis_off()
+    axes.set_title(title)
+
+
+def images(images: Float[Tensor, "n c h w"], titles: Sequence[str] = (), *, alt: str, columns: int = 4) -> None:
+    """Show a batch of images with values in [-1, 1] in a grid, a title of at most three short lines above each.
+
+    Raises:
+        ValueError: there are titles, but not one for each image.
+    """
+    if titles and len(titles) != len(images):
+        raise ValueError(f"{len(images)} images need as many titles; {len(titles)} came")
+    rows = -(-len(images) // columns)
+    side = 7 / columns
+    longest = round(8.5 * side)  # characters in the width of an image, at a title's size
+    wrapped = [fill(title, longest) for title in titles]
+    above = 0.2 * max((title.count("\n") + 1 for title in wrapped), default=0)
+    with figure(alt, columns=columns, rows=rows, height=rows * (side + above)) as grid:
+        for axes, image, title in zip(grid, images, wrapped or [""] * len(images), strict=False):
+            picture(axes, image, title)
+        for axes in grid[len(images) :]:
+            axes.set_axis_off()
+
+
+def tile(images: Float[Tensor, "n c h w"], columns: int = 4) -> Float[Tensor, "c height width"]:
+    """Images side by side as one image, a thin grey line between them.
+
+    Example:
+        >>> tile(torch.zeros(4, 3, 32, 32), columns=2).shape
+        torch.Size([3, 66, 66])
+    """
+    padded = torch.nn.functional.pad(images, (1, 1, 1, 1), value=0.4)
+    blank = torch.zeros(-len(images) % columns, *padded.shape[1:])
+    return rearrange(torch.cat([padded, blank]), "(r k) c h w -> c (r h) (k w)", k=columns)[:, 1:-1, 1:-1]

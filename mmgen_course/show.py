@@ -3,7 +3,7 @@
 A figure is made by `figure`, published when its block ends, and always carries alt text; lesson 00 uses it first.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from textwrap import fill
@@ -26,7 +26,6 @@ STYLE: Any = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlesize": 10,
-    "figure.constrained_layout.use": True,
     "font.size": 10,
     "image.interpolation": "nearest",
     "legend.frameon": False,
@@ -37,7 +36,7 @@ DPI = 144  # sharp on a dense screen; shown at 96 to the inch
 def png(figure: Figure) -> bytes:
     """A figure as a PNG file, the same bytes for the same figure."""
     file = BytesIO()
-    figure.savefig(file, dpi=DPI, metadata={"Software": None})
+    figure.savefig(file, dpi=DPI, bbox_inches="tight", metadata={"Software": None})
     return file.getvalue()
 
 
@@ -61,11 +60,12 @@ def figure(alt: str, *, columns: int = 1, rows: int = 1, width: float = 7, heigh
     if not alt.strip():
         raise ValueError("a figure needs alt text: a sentence that says what it shows; an empty one came")
     with mpl.rc_context(STYLE):
-        drawing = Figure(figsize=(width, height))
+        drawing = Figure(figsize=(width, height), layout="compressed")
         axes = drawing.subplots(rows, columns, squeeze=False)
         yield list(axes.flat)
         data = png(drawing)
-    display(Image(data, alt=alt, width=round(width * 96)))
+    pixels = int.from_bytes(data[16:20])  # a PNG file states its width there
+    display(Image(data, alt=alt, width=round(pixels * 96 / DPI)))
 
 
 def picture(axes: Axes, image: Float[Tensor, "c h w"], title: str = "") -> None:
@@ -88,7 +88,7 @@ def images(images: Float[Tensor, "n c h w"], titles: Sequence[str] = (), *, alt:
     side = 7 / columns
     longest = round(8.5 * side)  # characters in the width of an image, at a title's size
     wrapped = [fill(title, longest) for title in titles]
-    above = 0.2 * max((title.count("\n") + 1 for title in wrapped), default=0)
+    above = 0.24 * max((title.count("\n") + 1 for title in wrapped), default=0)
     with figure(alt, columns=columns, rows=rows, height=rows * (side + above)) as grid:
         for axes, image, title in zip(grid, images, wrapped or [""] * len(images), strict=False):
             picture(axes, image, title)
@@ -106,3 +106,31 @@ def tile(images: Float[Tensor, "n c h w"], columns: int = 4) -> Float[Tensor, "c
     padded = torch.nn.functional.pad(images, (1, 1, 1, 1), value=0.4)
     blank = torch.zeros(-len(images) % columns, *padded.shape[1:])
     return rearrange(torch.cat([padded, blank]), "(r k) c h w -> c (r h) (k w)", k=columns)[:, 1:-1, 1:-1]
+
+
+def chain(axes: Axes, steps: dict[str, tuple[float, float]], shown: Mapping[str, Tensor | str]) -> None:
+    """Steps of a process, each with an arrow to those of the next column that are less than a row away.
+
+    Args:
+        axes: where to draw; its ticks are removed.
+        steps: the name of a step -> its (column, row).
+        shown: the name of a step -> what stands above the name: an image (C, H, W) in [-1, 1], or a few words.
+    """
+    columns, rows = zip(*steps.values(), strict=True)
+    axes.set(xlim=(min(columns) - 0.5, max(columns) + 0.5), ylim=(min(rows) - 0.4, max(rows) + 0.5))
+    axes.set_axis_off()
+    for name, (column, row) in steps.items():
+        box = axes.inset_axes((column - 0.3, row - 0.05, 0.6, 0.5), transform=axes.transData)
+        what = shown[name]
+        if isinstance(what, str):
+            box.set(xticks=[], yticks=[], facecolor="#EEF4FA", aspect=1)
+            box.spines[:].set_visible(False)
+            box.text(0.5, 0.5, what, ha="center", va="center", size=8, transform=box.transAxes)
+        else:
+            picture(box, what)
+        axes.text(column, row - 0.1, name, ha="center", va="top", size=8)
+        for to, end in steps.values():
+            if to == column + 1 and abs(end - row) < 1:
+                tilt = (end - row) * 0.2
+                head = {"arrowstyle": "->", "color": PALETTE[0]}
+                axes.annotate("", (to - 0.34, end + 0.2 - tilt), (column + 0.34, row + 0.2 + tilt), arrowprops=head)

@@ -29,7 +29,7 @@ Map = Float[Tensor, "n h w"]
 Coordinate = Float[Tensor, "n #h #w"]
 
 # lengths in image units: the image is 2 wide, so at 32 pixels a pixel is 1/16
-RADIUS = {"small": 0.32, "large": 0.44}
+RADIUS = {"small": 0.29, "large": 0.44}
 STROKE = 0.09  # an outline of 1.4 pixels at 32: the hollow of a small cross stays open
 PERIOD = 0.26  # of stripes and dots: 4 pixels at 32, the finest pattern that survives there
 DOT = 0.075

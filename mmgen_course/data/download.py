@@ -109,7 +109,8 @@ def _append(session: requests.Session, url: str, partial: Path, size: int, bar: 
         resumed = response.status_code == 206
         with naming_disk_full(partial), partial.open("ab" if resumed else "wb") as file:
             bar.n = file.tell()
-            for chunk in response.raw.stream(CHUNK, decode_content=False):
+            # read1 gives what is there: with read, a stalled server would keep up to CHUNK from the disk
+            while chunk := response.raw.read1(CHUNK, decode_content=False):
                 if file.tell() == 0 and _is_html(response, chunk):
                     remedy = "Open the address in a browser: it may ask for a login, or have moved."
                     raise HtmlPage(url, "the file", "a web page (HTML)", remedy)

@@ -61,7 +61,7 @@ def _decode(data: bytes, path: Path) -> Image.Image:
         image.verify()  # a PNG's checksums, and that it has its end; afterwards it must be opened anew
         image = Image.open(io.BytesIO(data))
         image.load()
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         expected = f"at most {MAX_PIXELS:,} pixels"
         raise ImageTooLarge(path, expected, str(error), "Scale it down first.") from error
     except UnidentifiedImageError as error:

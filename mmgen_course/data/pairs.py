@@ -86,13 +86,14 @@ def _read_table(table: Path) -> list[tuple[str, str, str]]:
         # -sig: spreadsheets begin a file with a byte order mark
         with table.open(encoding="utf-8-sig", newline="") as lines:
             reader = csv.DictReader(lines, strict=True)
+            columns = reader.fieldnames or ()
             rows = [(reader.line_num, row) for row in reader]
     except FileNotFoundError as error:
         remedy = f"Write one with the columns {', '.join(COLUMNS)}."
         raise BadTable(table, "a table of captions", "no such file", remedy) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadTable(table, "comma-separated UTF-8 text", str(error), "Save it as UTF-8 CSV.") from error
-    if absent := [column for column in COLUMNS if column not in (reader.fieldnames or ())]:
+    if absent := [column for column in COLUMNS if column not in columns]:
         came = f"none called {', '.join(absent)}"
         raise BadTable(table, f"the columns {', '.join(COLUMNS)}", came, "Write the names on its first line.")
     for number, row in rows:

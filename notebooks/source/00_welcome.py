@@ -96,10 +96,10 @@ print(f"{clip.numel():,} numbers against {len(text)} words: {ratio:,.0f} to 1")
 assert (clip.numel(), len(text)) == (110_592, 8)
 
 # %% [markdown]
-# **Multimodal generation** makes one modality from another: an image from a text (lesson 10), image and text together
-# (lesson 11), a clip from a sound (lesson 12). On the way you solve the tasks that these rest on: read attributes off
-# an image (lesson 3), give words a meaning as vectors (lesson 4), say which word belongs to which part of the picture
-# (lesson 5), find the picture for a sentence among thousands (lesson 6).
+# **Multimodal generation** makes one modality from another: an image from a text, a clip from a sound, or an image and
+# its text together. This course takes the first, image from text, all the way (lesson 10). On the way you solve the
+# tasks that it rests on: read attributes off an image (lesson 3), give words a meaning as vectors (lesson 4), say which
+# word belongs to which part of the picture (lesson 5), find the picture for a sentence among thousands (lesson 6).
 
 # %% [markdown]
 # ## A picture is a function of position
@@ -361,8 +361,8 @@ with show.figure(alt, width=9, height=3.2) as [axes]:
 # judging is half of the work. And training is expensive; that is why this course has a world small enough for a
 # laptop.
 #
-# **Where is it going?** From GANs to diffusion and flow matching (lesson 14), from captions to any mixture of text,
-# image and sound as input, and to models that generate several modalities at once (lesson 11).
+# **Where is it going?** From GANs to diffusion and flow matching, from captions to any mixture of text, image and sound
+# as input, and to models that generate several modalities at once.
 
 # %% [markdown]
 # ## What to remember

@@ -21,7 +21,7 @@ notebooks: env  ## build notebooks/*.ipynb from notebooks/source/*.py
 	$(VENV)/python tools/build_lessons.py
 
 test: env  ## every test: unit, doctest, property, lessons, browser
-	$(VENV)/python -m pytest
+	$(VENV)/python -m pytest -n 2 --dist loadfile
 
 lint: env  ## ruff and mypy
 	$(VENV)/ruff check .

@@ -3,7 +3,7 @@
 A figure is made by `figure`, published when its block ends, and always carries alt text; lesson 00 uses it first.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from textwrap import fill
@@ -108,28 +108,27 @@ def tile(images: Float[Tensor, "n c h w"], columns: int = 4) -> Float[Tensor, "c
     return rearrange(torch.cat([padded, blank]), "(r k) c h w -> c (r h) (k w)", k=columns)[:, 1:-1, 1:-1]
 
 
-def chain(axes: Axes, steps: dict[str, tuple[float, float]], shown: Mapping[str, Tensor | str]) -> None:
+def chain(axes: Axes, steps: dict[str, tuple[float, float, Tensor | str]]) -> None:
     """Steps of a process, each with an arrow to those of the next column that are less than a row away.
 
     Args:
         axes: where to draw; its ticks are removed.
-        steps: the name of a step -> its (column, row).
-        shown: the name of a step -> what stands above the name: an image (C, H, W) in [-1, 1], or a few words.
+        steps: the name of a step -> its column, its row, and what stands above the name: an image (C, H, W) in
+            [-1, 1], or a few words.
     """
-    columns, rows = zip(*steps.values(), strict=True)
+    columns, rows, _ = zip(*steps.values(), strict=True)
     axes.set(xlim=(min(columns) - 0.5, max(columns) + 0.5), ylim=(min(rows) - 0.4, max(rows) + 0.5))
     axes.set_axis_off()
-    for name, (column, row) in steps.items():
+    for name, (column, row, shown) in steps.items():
         box = axes.inset_axes((column - 0.3, row - 0.05, 0.6, 0.5), transform=axes.transData)
-        what = shown[name]
-        if isinstance(what, str):
+        if isinstance(shown, str):
             box.set(xticks=[], yticks=[], facecolor="#EEF4FA", aspect=1)
             box.spines[:].set_visible(False)
-            box.text(0.5, 0.5, what, ha="center", va="center", size=8, transform=box.transAxes)
+            box.text(0.5, 0.5, shown, ha="center", va="center", size=8, transform=box.transAxes)
         else:
-            picture(box, what)
+            picture(box, shown)
         axes.text(column, row - 0.1, name, ha="center", va="top", size=8)
-        for to, end in steps.values():
+        for to, end, _ in steps.values():
             if to == column + 1 and abs(end - row) < 1:
                 tilt = (end - row) * 0.2
                 head = {"arrowstyle": "->", "color": PALETTE[0]}

@@ -317,35 +317,23 @@ assert gain > 3 * 2**0.5 * error
 star = scenes.render([drawn[2]], size=32)[0]
 edges = (star[:, 1:, 1:] - star[:, :-1, 1:]).abs().mean(0, keepdim=True) * 2 - 1
 steps = {
-    "a sentence": (0, 1),
-    "tokens\nlesson 2": (1, 1),
-    "word vectors\nlesson 4": (2, 1),
-    "an image": (0, 0),
-    "numbers\nlesson 1": (1, 0),
-    "CNN features\nlesson 3": (2, 0),
-    "attention and\nshared space\nlessons 5, 6": (3, 0.5),
-    "GAN or VAE\nlessons 7, 8, 10": (4, 0.5),
-    "a new picture": (5, 0.5),
-    "a score\nlesson 9": (6, 0.5),
-}
-shown = {
-    "a sentence": "“a striped\ngreen star”",
-    "tokens\nlesson 2": "a\nstriped\ngreen\nstar",
-    "word vectors\nlesson 4": "each word\nas a point\nin space",
-    "attention and\nshared space\nlessons 5, 6": "which word\nbelongs to\nwhich place?",
-    "a score\nlesson 9": "is it what\nwas said?",
-    "an image": star,
-    "numbers\nlesson 1": star[:, 10:18, 10:18],
-    "CNN features\nlesson 3": edges,
-    "GAN or VAE\nlessons 7, 8, 10": torch.rand(3, 8, 8, generator=generator) * 2 - 1,
-    "a new picture": scenes.render([drawn[2]], 32, generator)[0],
+    "a sentence": (0, 1, "“a striped\ngreen star”"),
+    "tokens\nlesson 2": (1, 1, "a\nstriped\ngreen\nstar"),
+    "word vectors\nlesson 4": (2, 1, "each word\nas a point\nin space"),
+    "an image": (0, 0, star),
+    "numbers\nlesson 1": (1, 0, star[:, 10:18, 10:18]),
+    "CNN features\nlesson 3": (2, 0, edges),
+    "attention and\nshared space\nlessons 5, 6": (3, 0.5, "which word\nbelongs to\nwhich place?"),
+    "GAN or VAE\nlessons 7, 8, 10": (4, 0.5, torch.rand(3, 8, 8, generator=generator) * 2 - 1),
+    "a new picture": (5, 0.5, scenes.render([drawn[2]], 32, generator)[0]),
+    "a score\nlesson 9": (6, 0.5, "is it what\nwas said?"),
 }
 
 # %% tags=["hide-input"]
 alt = "Two chains, sentence to tokens to word vectors, and image to numbers to features, meet in attention. "
 alt += "From there one chain goes on to the generator, a new picture, and its score."
 with show.figure(alt, width=9, height=3.2) as [axes]:
-    show.chain(axes, steps, shown)
+    show.chain(axes, steps)
 
 # %% [markdown]
 # ## Questions that people ask first

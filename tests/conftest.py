@@ -1,0 +1,10 @@
+"""What holds for every test: one thread a process, no network for lessons, no screen."""
+
+import os
+from pathlib import Path
+
+# two processes with one thread each are far faster than two with two that wait for each other
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["MPLBACKEND"] = "agg"
+# the kernels that nbval starts refuse every connection that leaves this machine
+os.environ["PYTHONPATH"] = str(Path(__file__).parent / "offline")

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mmgen_course import show
 
-WIDTH = 420  # of the picture, in pixels of the screen
+WIDTH = 600  # of the picture, in pixels of the screen
 
 
 def explorer(draw: Callable[..., tuple[Tensor | Figure, str]], **controls: ipywidgets.ValueWidget) -> ipywidgets.VBox:

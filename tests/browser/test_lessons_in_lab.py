@@ -13,8 +13,7 @@ MINUTE = 60_000
 def run_all(page: Page, lab: Lab, notebook: str) -> None:
     """Open a notebook and run all its cells from the menu; return when the kernel is idle again."""
     page.goto(lab.address(notebook))
-    kernel = page.locator(".jp-Notebook-ExecutionIndicator").first
-    expect(kernel).to_have_attribute("data-status", "idle", timeout=2 * MINUTE)
+    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=2 * MINUTE)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
     # a cell that waits or runs shows [*] beside it
@@ -25,12 +24,8 @@ def run_all(page: Page, lab: Lab, notebook: str) -> None:
 
 def saved_cells(page: Page, lab: Lab, notebook: str) -> list[dict]:
     """Save by keyboard, then read the code cells from the file."""
-    before = (lab.folder / notebook).stat().st_mtime_ns
     page.keyboard.press("Control+s")
-    for _ in range(100):
-        page.wait_for_timeout(100)
-        if (lab.folder / notebook).stat().st_mtime_ns != before:
-            break
+    expect(page.locator(".jp-mod-dirty")).to_have_count(0, timeout=MINUTE)
     cells = json.loads((lab.folder / notebook).read_text())["cells"]
     return [cell for cell in cells if cell["cell_type"] == "code"]
 

@@ -111,7 +111,7 @@ def caption(
         words: the words to choose from: `BASE_WORDS`, `TRAINING_WORDS` or `HELD_OUT_WORDS`.
 
     Returns:
-        A sentence in lower case without punctuation, in at most 26 words.
+        A sentence in lower case without punctuation.
 
     Raises:
         ValueError: `naming` holds something that is no attribute.

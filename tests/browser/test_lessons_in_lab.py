@@ -38,11 +38,8 @@ def test_every_cell_of_a_lesson_runs_without_an_error(page: Page, lab: Lab, scre
     outputs = [output for cell in cells for output in cell["outputs"]]
     assert not [output for output in outputs if output["output_type"] == "error"]
     assert not [output for output in outputs if output.get("name") == "stderr"]
-    for number, picture in enumerate(
-        page.locator(".jp-OutputArea-output img, .jp-OutputArea-output .widget-vbox").all()
-    ):
-        picture.scroll_into_view_if_needed()
-        page.screenshot(path=screenshots / f"{notebook[:2]}-{number:02}.png")
+    for number, cell in enumerate(page.locator(".jp-Notebook-cell").all()):
+        cell.screenshot(path=screenshots / f"{notebook[:2]}-{number:03}.png")
 
 
 def test_a_typed_caption_changes_the_picture_and_a_wrong_word_is_named(page: Page, lab: Lab, screenshots: Path) -> None:

@@ -114,7 +114,7 @@ def _download_all(files: tuple[Remote, ...], folder: Path) -> None:
                 _unpack(archive, member, folder)
 
 
-def _unpack(archive: Path, member: Member, folder: Path) -> Path:
+def _unpack(archive: Path, member: Member, folder: Path) -> None:
     """Unpack one named member of a zip; it gets its name only when whole, so no reader meets half a file.
 
     Raises:
@@ -139,4 +139,3 @@ def _unpack(archive: Path, member: Member, folder: Path) -> Path:
         raise BadArchive(archive, f"a zip with {member.name}", str(error), remedy) from error
     finally:
         stage.unlink(missing_ok=True)
-    return folder / member.name

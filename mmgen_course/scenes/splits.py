@@ -15,13 +15,13 @@ from mmgen_course.scenes.world import ALONE, BACKGROUNDS, COLOURS, SHAPES, SIZES
 HELD_OUT_COLOURS = frozenset(
     {
         ("circle", "orange"),
+        ("circle", "cyan"),
         ("square", "purple"),
         ("triangle", "pink"),
-        ("triangle", "blue"),
-        ("diamond", "cyan"),
         ("diamond", "yellow"),
         ("star", "red"),
         ("cross", "green"),
+        ("cross", "blue"),
     }
 )
 HELD_OUT_STYLES = frozenset({("star", "striped"), ("square", "dotted"), ("triangle", "outlined")})

@@ -51,7 +51,7 @@ def resize(
         ValueError: a side would have less than one pixel.
 
     Source: `torchvision.transforms.v2.functional.resize`, bilinear, which this equals up to rounding. (With
-    antialias, torch up to 2.15 fills a result of one column with copies of its first row; this does not.)
+    antialias, torch 2.15 fills a result of one column with copies of its first row; this does not.)
 
     Example:
         >>> resize(torch.rand(2, 3, 48, 64), 24).shape

@@ -86,6 +86,6 @@ def splits() -> dict[str, list[Scene]]:
 
     Example:
         >>> {name: len(scenes) for name, scenes in splits().items()}
-        {'train': 14300, 'held_out_compositions': 3040, 'held_out_synonyms': 1000}
+        {'train': 14280, 'held_out_compositions': 3060, 'held_out_synonyms': 1000}
     """
     return {name: list(scenes) for name, scenes in _splits().items()}

@@ -3,7 +3,7 @@
 Read in the order `world` (what exists), `draw`, `words`, `parsing`, `splits`; lesson 00 shows all of it.
 """
 
-from mmgen_course.scenes.draw import encode, render
+from mmgen_course.scenes.draw import RGB, encode, render
 from mmgen_course.scenes.parsing import Constraints, UnknownWords, parse
 from mmgen_course.scenes.splits import splits
 from mmgen_course.scenes.words import BASE_WORDS, HELD_OUT_WORDS, TRAINING_WORDS, caption
@@ -28,6 +28,7 @@ __all__ = [
     "HELD_OUT_WORDS",
     "POSITIONS",
     "RELATIONS",
+    "RGB",
     "SHAPES",
     "SIZES",
     "STYLES",

@@ -1,7 +1,7 @@
 """Draws scenes: a list of N `Scene`s goes in, a batch of images (N, 3, size, size) in [-1, 1] comes out.
 
 Every shape is a signed distance, negative inside, so that a pixel's coverage is known without sampling it;
-lesson 01 draws its first pictures with it and measures the anti-aliasing.
+lesson 00 derives it for a circle and measures the error.
 """
 
 from collections.abc import Callable, Sequence

@@ -40,6 +40,19 @@ def png(figure: Figure) -> bytes:
     return file.getvalue()
 
 
+def publish(figure: Figure, alt: str) -> None:
+    """Show a figure in the notebook, with a sentence for a reader who cannot see it.
+
+    Raises:
+        ValueError: the sentence is empty.
+    """
+    if not alt.strip():
+        raise ValueError("a figure needs alt text: a sentence that says what it shows; an empty one came")
+    data = png(figure)
+    pixels = int.from_bytes(data[16:20])  # a PNG file states its width there
+    display(Image(data, alt=alt, width=round(pixels * 96 / DPI)))
+
+
 @contextmanager
 def figure(alt: str, *, columns: int = 1, rows: int = 1, width: float = 7, height: float = 2.6) -> Iterator[list[Axes]]:
     """Draw in a block, publish at its end.
@@ -57,15 +70,10 @@ def figure(alt: str, *, columns: int = 1, rows: int = 1, width: float = 7, heigh
         ...     _ = axes.plot([0, 1])
         <IPython.core.display.Image object>
     """
-    if not alt.strip():
-        raise ValueError("a figure needs alt text: a sentence that says what it shows; an empty one came")
     with mpl.rc_context(STYLE):
         drawing = Figure(figsize=(width, height), layout="compressed")
-        axes = drawing.subplots(rows, columns, squeeze=False)
-        yield list(axes.flat)
-        data = png(drawing)
-    pixels = int.from_bytes(data[16:20])  # a PNG file states its width there
-    display(Image(data, alt=alt, width=round(pixels * 96 / DPI)))
+        yield list(drawing.subplots(rows, columns, squeeze=False).flat)
+        publish(drawing, alt)
 
 
 def picture(axes: Axes, image: Float[Tensor, "c h w"], title: str = "") -> None:
@@ -76,8 +84,8 @@ def picture(axes: Axes, image: Float[Tensor, "c h w"], title: str = "") -> None:
     axes.set_title(title)
 
 
-def images(images: Float[Tensor, "n c h w"], titles: Sequence[str] = (), *, alt: str, columns: int = 4) -> None:
-    """Show a batch of images with values in [-1, 1] in a grid, a title of at most three short lines above each.
+def gallery(images: Float[Tensor, "n c h w"], titles: Sequence[str] = (), columns: int = 4) -> Figure:
+    """A batch of images with values in [-1, 1] in a grid, a title above each.
 
     Raises:
         ValueError: there are titles, but not one for each image.
@@ -89,11 +97,19 @@ def images(images: Float[Tensor, "n c h w"], titles: Sequence[str] = (), *, alt:
     longest = round(8.5 * side)  # characters in the width of an image, at a title's size
     wrapped = [fill(title, longest) for title in titles]
     above = 0.24 * max((title.count("\n") + 1 for title in wrapped), default=0)
-    with figure(alt, columns=columns, rows=rows, height=rows * (side + above)) as grid:
+    with mpl.rc_context(STYLE):
+        drawing = Figure(figsize=(7, rows * (side + above)), layout="compressed")
+        grid = list(drawing.subplots(rows, columns, squeeze=False).flat)
         for axes, image, title in zip(grid, images, wrapped or [""] * len(images), strict=False):
             picture(axes, image, title)
         for axes in grid[len(images) :]:
             axes.set_axis_off()
+    return drawing
+
+
+def images(images: Float[Tensor, "n c h w"], titles: Sequence[str] = (), *, alt: str, columns: int = 4) -> None:
+    """Publish a `gallery` of images with values in [-1, 1]."""
+    publish(gallery(images, titles, columns), alt)
 
 
 def tile(images: Float[Tensor, "n c h w"], columns: int = 4) -> Float[Tensor, "c height width"]:

@@ -17,12 +17,12 @@ import torch
 from einops import rearrange
 from PIL import Image
 
-from mmgen_course import scenes
+from mmgen_course import scenes, show
 from mmgen_course.data import ROOT
 
 COUNT, SIZE, SEED = 320, 64, 0
 ATTRIBUTES = ("shape", "colour", "size", "style", "position")
-HEADER = "# path sha256; the lines of scenes/ are written by tools/make_samples.py"
+HEADER = "# path sha256; the lines of scenes/ and overview.png are written by tools/make_samples.py"
 BEGIN = "<!-- written by tools/make_samples.py, which overwrites what stands here -->"
 END = "<!-- end of what tools/make_samples.py writes -->"
 
@@ -34,6 +34,7 @@ def main(root: Path) -> None:
     folder.mkdir(parents=True)
     chosen, captions = draw(folder)
     write_table(folder / "captions.csv", chosen, captions)
+    draw_overview(root / "overview.png")
     write_registry(root)
     write_numbers(root / "README.md", folder, chosen, captions)
     print(f"{COUNT} pairs in {folder}")
@@ -52,6 +53,18 @@ def draw(folder: Path) -> tuple[list[scenes.Scene], list[str]]:
     return chosen, captions
 
 
+def draw_overview(file: Path) -> None:
+    """The picture at the head of the README: captions, and what they say."""
+    captions = [
+        "a small red circle above a large blue square",
+        "a large blue square above a small red circle",
+        "a big striped green star on a dark background",
+        "a tiny crimson disc in the top right",
+    ]
+    images = scenes.render([scenes.parse(caption).complete() for caption in captions], size=96)
+    file.write_bytes(show.png(show.gallery(images, captions)))
+
+
 def write_table(file: Path, chosen: list[scenes.Scene], captions: list[str]) -> None:
     """One row a pair; the columns of a second object stay empty where there is none."""
     columns = [f"{name}_{number}" for number in (1, 2) for name in ATTRIBUTES]
@@ -68,9 +81,9 @@ def write_registry(root: Path) -> None:
     """Hash every file of scenes/; lines about other folders stay."""
     file = root / "registry.txt"
     old = file.read_text("utf-8").splitlines() if file.exists() else []
-    kept = [line for line in old if not line.startswith(("#", "scenes/"))]
-    paths = (root / "scenes").iterdir()
-    new = [f"scenes/{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in paths]
+    kept = [line for line in old if not line.startswith(("#", "overview.png", "scenes/"))]
+    paths = [root / "overview.png", *(root / "scenes").iterdir()]
+    new = [f"{path.relative_to(root).as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in paths]
     file.write_text("\n".join([HEADER, *sorted(kept + new)]) + "\n", "utf-8", newline="\n")
 
 

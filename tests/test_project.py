@@ -41,7 +41,8 @@ def sh_commands(document: Path) -> list[str]:
 def test_every_direct_dependency_is_pinned_at_a_version_it_allows() -> None:
     wanted = [Requirement(text) for text in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]]
     for want in wanted:
-        versions = [str(pin.specifier)[2:] for pin in PINS if canonicalize_name(pin.name) == canonicalize_name(want.name)]
+        same = [pin for pin in PINS if canonicalize_name(pin.name) == canonicalize_name(want.name)]
+        versions = [str(pin.specifier)[2:] for pin in same]
         assert versions, f"{want.name} has no pin: run `make pins`"
         assert all(version in want.specifier for version in versions), want
 

@@ -43,7 +43,17 @@ def main() -> None:
     uv = Path(sys.executable).with_name("uv")
     # --no-emit-index-url keeps the file free of where this machine happens to download from
     options = "--universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11"
-    command = [uv, "pip", "compile", "--quiet", *options.split(), "--extra", "test", *sys.argv[1:], "pyproject.toml"]
+    command = [
+        str(uv),
+        "pip",
+        "compile",
+        "--quiet",
+        *options.split(),
+        "--extra",
+        "test",
+        *sys.argv[1:],
+        "pyproject.toml",
+    ]
     resolved = subprocess.run(command, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE).stdout
     for name, text in {"requirements.txt": GENERATED + resolved, "environment.yml": environment(resolved)}.items():
         new = ROOT / f"{name}.new"

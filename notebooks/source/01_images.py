@@ -260,6 +260,7 @@ assert guessed.max() < 0.004
 # The picture in the middle is not broken, and that is the trouble: it is a good picture of something else. Its caption
 # says *tangerine* and *rose*. Which of the eight colours of this world is the nearest to each thing now?
 
+
 # %%
 def nearest_colour(colour):
     return min(scenes.RGB, key=lambda name: (torch.tensor(scenes.RGB[name]) - colour).square().sum())

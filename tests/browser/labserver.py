@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import nbformat
+
 LESSONS = Path(__file__).resolve().parents[2] / "notebooks"
 TOKEN = "lessons"
 SETTINGS = {
@@ -35,6 +37,12 @@ def serve(home: Path) -> Iterator[Lab]:
     """JupyterLab with everything that it writes below `home`; it ends with the block."""
     folder = home / "notebooks"
     shutil.copytree(LESSONS, folder)
+    for path in folder.glob("*.ipynb"):  # as if never run, so that a number beside a cell means that it ran here
+        notebook = nbformat.read(path, as_version=4)
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+        nbformat.write(notebook, path)
     for name, values in SETTINGS.items():
         path = home / "settings/@jupyterlab" / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -29,11 +29,12 @@ Map = Float[Tensor, "n h w"]
 Coordinate = Float[Tensor, "n #h #w"]
 
 # lengths in image units: the image is 2 wide, so at 32 pixels a pixel is 1/16
-RADIUS = {"small": 0.29, "large": 0.44}
-STROKE = 0.09  # an outline of 1.4 pixels at 32: the hollow of a small cross stays open
+RADIUS = {"small": 0.31, "large": 0.44}
+STROKE = 0.087  # an outline of 1.4 pixels at 32: the hollow of a small cross stays open
 PERIOD = 0.26  # of stripes and dots: 4 pixels at 32, the finest pattern that survives there
-DOT = 0.075
+DOT = 0.08
 RIM = 0.045
+INNER = 0.52  # of a star's radius: fat enough that its patterns are seen
 
 RGB = {  # in [0, 1]; chosen so that any two differ on both backgrounds, thin lines included
     "red": (0.88, 0.10, 0.12),
@@ -49,7 +50,7 @@ GREY = {"light": 0.95, "dark": 0.10}
 TINT = 0.78  # stripes and dots are the object's colour mixed this far towards white
 
 # how far a seeded picture may stray from the plain one; small enough that no attribute changes
-SHIFT, SCALE, SHADE = 0.035, 0.04, 0.04
+SHIFT, SCALE, SHADE, PHASE = 0.035, 0.04, 0.04, 0.04
 
 # pictures drawn at a time, so that the maps of a chunk stay in the processor's cache
 CHUNK_PIXELS = 2**20
@@ -61,7 +62,7 @@ def circle(x: Coordinate, y: Coordinate) -> Map:
 
 
 def square(x: Coordinate, y: Coordinate) -> Map:
-    """Signed distance to a square (exact inside and beside, a bound beyond its corners, as for all below)."""
+    """Signed distance to a square: exact near an edge, a bound further off, as for all below."""
     return torch.maximum(x.abs(), y.abs()) - 0.82
 
 
@@ -84,9 +85,9 @@ def star(x: Coordinate, y: Coordinate) -> Map:
     fold = 2 * (cos * x - sin * y).clamp(min=0)
     x, y = x - fold * cos, y + fold * sin
     fold = 2 * (-cos * x - sin * y).clamp(min=0)
-    x, y = (x + fold * cos).abs(), y + fold * sin - 1.08
-    # the edge runs from the tip, now the origin, towards an inner corner at 0.48 of the radius
-    edge_x, edge_y = 0.48 * sin, 0.48 * cos - 1
+    x, y = (x + fold * cos).abs(), y + fold * sin - 1.05
+    # the edge runs from the tip, now the origin, towards an inner corner
+    edge_x, edge_y = INNER * sin, INNER * cos - 1
     length = (edge_x**2 + edge_y**2) ** 0.5
     return (y * edge_x - x * edge_y) / length
 
@@ -216,7 +217,7 @@ def _render_chunk(codes: Tensor, backgrounds: Tensor, noise: Tensor, images: Ten
     radius = rearrange(_RADII[large] * (1 + SCALE * stray[:, 2]), "m -> m 1 1")
     x = rearrange(grid, "w -> 1 1 w") - rearrange(centre[:, 0], "m -> m 1 1")  # (M, 1, W)
     y = rearrange(grid, "h -> 1 h 1") - rearrange(centre[:, 1], "m -> m 1 1")  # (M, H, 1)
-    phase = rearrange(PERIOD / 2 * stray[:, 3:5], "m xy -> xy m 1 1")
+    phase = rearrange(PHASE * stray[:, 3:5], "m xy -> xy m 1 1")
 
     maps = torch.zeros(len(codes), 2, 2, size, size)  # (B, object, cover or full, H, W)
     kinds, counts = kind.unique_consecutive(return_counts=True)

@@ -4,29 +4,57 @@ This is what makes "does the picture show what the sentence says" a question wit
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from difflib import get_close_matches
-from itertools import permutations
-from typing import TypeVar
 
-import torch
+from mmgen_course.scenes.constraints import Constraints, ObjectConstraints, possible_places
+from mmgen_course.scenes.words import MEANINGS
+from mmgen_course.scenes.world import BACKGROUNDS, PLACES
 
-from mmgen_course.scenes.words import FILLERS, KNOWN_WORDS, PHRASES, Symbol
-from mmgen_course.scenes.world import (
-    ALONE,
-    ATTRIBUTES,
-    BACKGROUNDS,
-    COLOURS,
-    PLACES,
-    SHAPES,
-    SIZES,
-    STYLES,
-    Scene,
-    SceneObject,
-)
+# A caption is cut into phrases, each written as one letter; what a letter stands for is a pattern over words. The
+# longer phrase comes first where two begin with the same word.
+_PHRASES = {
+    "G": r"(?:on|against) (?:a|the) (?P<light>light|dark) (?:background|ground)",
+    "O": r"there (?:is|are)|(?:an?|the|this) (?:picture|image) of|this (?:picture|image) shows",
+    "P": r"(?:(?:in|at|on|to) the (?P<row>top|upper|bottom|lower) (?P<end>left|right)(?: corner)?"
+    r"|(?:in|at) the (?P<mid>centre|center|middle))(?: of the (?:picture|image))?",
+    "H": r"(?:on|at|in|to) the (?P<side>left|right|top|bottom)(?: side| half)?(?: of the (?:picture|image)|(?! of))"
+    r"|(?P<bare>left|right)(?! of)",
+    "R": r"(?:(?:on|to) the )?(?P<beside>left|right) of|(?P<over>above|over)|(?P<under>below|under|beneath)",
+    "T": r"(?:that|which) is",
+    "S": r"is",
+    "J": r"together with|next to|beside",
+    "W": r"with",
+    "D": r"an?|the|this|that",
+    "I": r"it|which",
+    "N": r"(?P<noun>" + "|".join(w for w, (name, _) in MEANINGS.items() if name == "shape") + r")(?: shape)?"
+    r"|(?P<any>object|thing|shape|something)",
+    "A": r"(?P<adjective>" + "|".join(w for w, (name, _) in MEANINGS.items() if name != "shape") + r")",
+    "&": r"and",
+    ",": r",",
+}
+_PHRASE = {letter: re.compile(rf"(?:{pattern})(?= |$)") for letter, pattern in _PHRASES.items()}
+_WORDS = re.sub(r"\?P<\w+>", "", " ".join(_PHRASES.values()))  # the patterns without the names of their groups
+KNOWN_WORDS = frozenset(re.findall(r"[a-z]{2,}|\ba\b", _WORDS))
 
-T = TypeVar("T")
+# The sentences: `x` and `y` are the two objects, "x r y" if there is a relation; a ground may close every one.
+_ADJECTIVES = "A(?:,?&?A)*"
+_NOUN = f"D?(?:{_ADJECTIVES})?N"
+_THING = f"{_NOUN}(?:T[APH](?:,?&?[APH])*)?[PH]*"
+_IS = f"(?:{_NOUN}[PH]?S(?:{_ADJECTIVES}|[PH])|[PH],?[SO]?{_NOUN})"
+_SENTENCES = [
+    re.compile(f"O?{form}G?")
+    for form in (
+        f"(?P<x>{_THING}|{_IS}|{_NOUN},{_ADJECTIVES})",
+        f"(?P<x>{_THING})G?[ST]?(?P<r>R)(?P<y>{_THING})",  # a star above a square
+        f"(?P<r>R)(?P<y>{_THING}),?[SO]?(?P<x>{_THING})",  # above a square there is a star
+        # a square with a star above it
+        f"(?P<y>{_THING})(?:W|,?&|,)(?P<x>{_NOUN}(?:T{_ADJECTIVES})?)(?P<r>R)I(?P<z>T{_ADJECTIVES})?",
+        f"(?P<y>{_THING}),?&?(?P<r>R)I,?[SO]?(?P<x>{_THING})",  # a square, and above it a star
+        f"(?P<x>{_THING})(?:,?&|,|J|W)(?P<y>{_THING})",  # a star and a square
+        f"(?P<x>{_IS})(?:,?&|,)(?P<y>{_IS})",  # the star is red and the square is blue
+    )
+]
 
 
 class UnknownWords(ValueError):
@@ -34,7 +62,7 @@ class UnknownWords(ValueError):
 
     def __init__(self, words: list[str]) -> None:
         self.words = words
-        near = {word: get_close_matches(word, KNOWN_WORDS - FILLERS, n=2) for word in words}
+        near = {word: get_close_matches(word, MEANINGS, n=2) for word in words}
         hints = [f"{word!r}" + (f" (near: {', '.join(hits)})" if hits else "") for word, hits in near.items()]
         super().__init__(
             f"unknown words: {', '.join(hints)}; the world has shapes such as 'circle' and 'star', colours such as "
@@ -42,98 +70,16 @@ class UnknownWords(ValueError):
         )
 
 
-@dataclass(frozen=True)
-class ObjectConstraints:
-    """What a caption says of one object; None where it says nothing."""
-
-    shape: str | None = None
-    colour: str | None = None
-    size: str | None = None
-    style: str | None = None
-    position: str | None = None
-
-    def hold_for(self, thing: SceneObject) -> bool:
-        """Whether the object is as the caption says."""
-        return all(getattr(self, name) in (None, getattr(thing, name)) for name in ATTRIBUTES)
-
-
-@dataclass(frozen=True)
-class Constraints:
-    """What a caption says of a scene: one or two objects in the order of mention, and the background or None.
-
-    Example:
-        >>> said = parse("a crimson disc above a square")
-        >>> said.objects[0].colour, said.objects[1].colour, said.objects[1].position
-        ('red', None, 'bottom')
-        >>> said.hold_for(said.complete())
-        True
-    """
-
-    objects: tuple[ObjectConstraints, ...]
-    background: str | None = None
-
-    def hold_for(self, scene: Scene) -> bool:
-        """Whether everything that the caption says is true of the scene (which may hold more than it says)."""
-        return self.background in (None, scene.background) and any(
-            all(said.hold_for(thing) for said, thing in zip(self.objects, things, strict=True))
-            for things in permutations(scene.objects, len(self.objects))
-        )
-
-    @property
-    def unsaid(self) -> list[str]:
-        """What a full caption would say besides, e.g. ["colour of object 2", "background"]."""
-        gaps = [
-            f"{field.name} of object {number}"
-            for number, said in enumerate(self.objects, 1)
-            for field in fields(said)
-            if getattr(said, field.name) is None
-        ]
-        return gaps + ["background"] * (self.background is None)
-
-    def scene(self) -> Scene:
-        """The one scene that a full caption describes.
-
-        Raises:
-            ValueError: the caption leaves something open; the message lists what.
-        """
-        if self.unsaid:
-            raise ValueError(f"the caption fits more than one scene; it does not say: {', '.join(self.unsaid)}")
-        return self.complete()
-
-    def complete(self, generator: torch.Generator | None = None) -> Scene:
-        """One of the scenes that the caption fits.
-
-        Args:
-            generator: decides what the caption leaves open; without it that is large, flat, red, in the centre
-                or side by side, on a light background.
-        """
-
-        def pick(options: Sequence[T]) -> T:
-            return options[0 if generator is None else int(torch.randint(len(options), (), generator=generator))]
-
-        def fill(said: ObjectConstraints, place: str) -> SceneObject:
-            return SceneObject(
-                shape=said.shape or pick(SHAPES),
-                colour=said.colour or pick(COLOURS),
-                size=said.size or pick(SIZES[::-1]),
-                style=said.style or pick(STYLES),
-                position=place,
-            )
-
-        places = pick(_possible_places(self.objects))
-        things = tuple(fill(said, place) for said, place in zip(self.objects, places, strict=True))
-        return Scene(things, self.background or pick(BACKGROUNDS))
-
-
 def parse(text: str) -> Constraints:
     """What a caption says about its scene.
 
-    The words may come in any order that English allows; case and punctuation do not matter, and what is not said
-    stays open.
+    Case and punctuation do not matter, and what is not said stays open. A sentence that the grammar above does not
+    hold is refused: better no picture than the picture of something else.
 
     Raises:
         UnknownWords: a `ValueError` that names every unknown word and the nearest known ones.
-        ValueError: the words are known but describe no scene: no object, three of them, two colours for one object.
+        ValueError: the words are known but say nothing that can be drawn: no object, three of them, two colours for
+            one object, or a sentence of another form.
 
     Example:
         >>> parse("A tiny, striped star!").objects[0]
@@ -143,86 +89,89 @@ def parse(text: str) -> Constraints:
         ...
         mmgen_course.scenes.parsing.UnknownWords: unknown words: 'purpel' (near: purple); the world has ...
     """
-    things: list[ObjectConstraints] = []
-    coming = ObjectConstraints()  # said before its noun
-    background: str | None = None
-    relations: list[tuple[str, int, bool]] = []  # relation, objects named before it, relates to "it"
-    behind = False
-    for kind, value in _symbols(text):
-        if kind == "article":
-            behind = False
-        elif kind == "behind":
-            behind = True
-        elif kind == "shape":
-            things.append(_say(coming, kind, value))
-            coming = ObjectConstraints()
-        elif kind == "background":
-            background = str(value)
-        elif kind == "relation":
-            relations.append((str(value), len(things), False))
-        elif kind == "pronoun":
-            if not relations:
-                raise ValueError("'it' stands for nothing here; say for example 'a square with a star above it'")
-            relations[-1] = (*relations[-1][:2], True)
-        elif things and (behind or kind == "position"):
-            things[-1] = _say(things[-1], kind, value)
-        else:
-            coming = _say(coming, kind, value)
-    if coming != ObjectConstraints() and things:  # adjectives after the last noun: "a circle, red"
-        said = {name: value for name, value in vars(coming).items() if value}
-        for name, value in said.items():
-            things[-1] = _say(things[-1], name, value)
-    if not 1 <= len(things) <= 2:
-        raise ValueError(f"a caption names one or two objects; this one names {len(things)}: {text!r}")
-    for relation, before, pronoun in relations:
-        things = _relate(things, relation, before, pronoun)
-    _possible_places(tuple(things))
-    return Constraints(tuple(things), background)
+    for reading in (text, re.sub("[,;:]", " ", text)):  # a comma may separate objects, or stand anywhere
+        letters, phrases, rest = _cut(reading)
+        match = None if rest else _sentence(letters)
+        if match:
+            break
+    else:
+        raise ValueError(_why_not(text, letters, phrases, rest))
+
+    groups = {name: range(*match.span(name)) for name, found in match.groupdict().items() if found}
+    objects = [[*groups["x"], *groups.get("z", ())], [*groups.get("y", ())]]
+    things = [_object([(letters[k], phrases[k]) for k in places]) for places in objects if places]
+    if "r" in groups:
+        places = PLACES[_relation(phrases[groups["r"].start])]
+        things = [thing.say("position", place) for thing, place in zip(things, places, strict=True)]
+    if "y" in groups and groups["y"].start < groups["x"].start:
+        things.reverse()  # in the order of mention
+    ways = possible_places(tuple(things))
+    if len(ways) == 1:  # what is said of one place leaves no choice for the other
+        things = [replace(thing, position=place) for thing, place in zip(things, ways[0], strict=True)]
+    grounds = [phrase["light"] for letter, phrase in zip(letters, phrases, strict=True) if letter == "G"]
+    if len(set(grounds)) > 1:
+        raise ValueError(f"one picture cannot have two backgrounds: {' and '.join(map(repr, grounds))}")
+    return Constraints(tuple(things), grounds[0] if grounds else None)
 
 
-def _symbols(text: str) -> list[Symbol]:
-    """The meaning-bearing phrases of a text, longest first where two begin at the same word."""
-    words = re.findall(r"\w+", text.lower())
-    unknown = [word for word in dict.fromkeys(words) if word not in KNOWN_WORDS]
+def _cut(text: str) -> tuple[str, list[re.Match[str]], str]:
+    """The phrases of a text: their letters, what each matched, and the rest if a phrase does not exist.
+
+    Example:
+        >>> _cut("A tiny, striped star!")[0]
+        'DA,AN'
+    """
+    words = [word if word.isalnum() else "," for word in re.findall(r"[^\W_]+|[,;:]", text.lower())]
+    unknown = [word for word in dict.fromkeys(words) if word != "," and word not in KNOWN_WORDS]
     if unknown:
         raise UnknownWords(unknown)
-    symbols, here = [], 0
-    while here < len(words):
-        pair, single = tuple(words[here : here + 2]), (words[here],)
-        found = pair if pair in PHRASES else single
-        if found in PHRASES:
-            symbols.append(PHRASES[found])
-        elif words[here] not in FILLERS:
-            raise ValueError(f"{words[here]!r} says nothing alone; say for example 'on a {words[here]} background'")
-        here += len(found) if found in PHRASES else 1
-    return symbols
+    rest, letters, phrases = " ".join(words), "", []
+    while found := next(((letter, m) for letter, p in _PHRASE.items() if (m := p.match(rest))), None):
+        letters += found[0]
+        phrases.append(found[1])
+        rest = rest[found[1].end() :].lstrip()
+    return letters, phrases, rest
 
 
-def _say(said: ObjectConstraints, name: str, value: str | None) -> ObjectConstraints:
-    """Add one attribute to what is said of an object; saying another value of it is an error."""
-    if getattr(said, name) not in (None, value):
-        raise ValueError(f"one object cannot have two values of {name}: {getattr(said, name)!r} and {value!r}")
-    return replace(said, **{name: value})
+def _sentence(letters: str) -> re.Match[str] | None:
+    return next((match for sentence in _SENTENCES if (match := sentence.fullmatch(letters))), None)
 
 
-def _relate(things: list[ObjectConstraints], relation: str, before: int, pronoun: bool) -> list[ObjectConstraints]:
-    """Turn a relation into the positions of both objects."""
-    if len(things) != 2 or (before == 2 and not pronoun):
-        raise ValueError(f"{relation!r} needs an object before and after it, as in 'a star {relation} a square'")
-    # "A above B"; but "above A is B" and "A with B above it" put the second object there
-    first_leads = before == 1 and not pronoun
-    places = PLACES[relation] if first_leads else PLACES[relation][::-1]
-    return [_say(thing, "position", place) for thing, place in zip(things, places, strict=True)]
+def _object(phrases: list[tuple[str, re.Match[str]]]) -> ObjectConstraints:
+    """Everything that the phrases about one object say of it."""
+    said = ObjectConstraints()
+    for letter, phrase in phrases:
+        found = {name: word for name, word in phrase.groupdict().items() if word}
+        if letter == "P":
+            row = {"upper": "top", "lower": "bottom"}.get(found.get("row", ""), found.get("row"))
+            said = said.say("position", "centre" if "mid" in found else f"{row} {found['end']}")
+        elif letter == "H":
+            said = said.say("position", *found.values())
+        elif letter in "AN" and "any" not in found:
+            said = said.say(*MEANINGS[next(iter(found.values()))])
+    return said
 
 
-def _possible_places(things: tuple[ObjectConstraints, ...]) -> tuple[tuple[str, ...], ...]:
-    """Every way to place the objects that agrees with what is said of their positions."""
-    ways = tuple((place,) for place in ALONE) if len(things) == 1 else tuple(PLACES.values())
-    said = [thing.position for thing in things]
-    fits = tuple(way for way in ways if all(s in (None, w) for s, w in zip(said, way, strict=True)))
-    if not fits:
-        stand = (
-            f"one object stands at: {', '.join(ALONE)}" if len(things) == 1 else "two stand left and right, or above"
-        )
-        raise ValueError(f"no scene has objects at {', '.join(map(str, said))}; {stand}")
-    return fits
+def _relation(phrase: re.Match[str]) -> str:
+    if phrase["beside"]:
+        return f"{phrase['beside']} of"
+    return "above" if phrase["over"] else "below"
+
+
+def _why_not(text: str, letters: str, phrases: list[re.Match[str]], rest: str) -> str:
+    """What to tell someone whose words are known, but not their sentence."""
+    if rest:
+        word = rest.split()[0]
+        example = f"on a {word} background" if word in BACKGROUNDS else "a small red circle in the top left"
+        return f"{word!r} says nothing alone; say for example {example!r}"
+    if not 1 <= letters.count("N") <= 2:
+        return f"a caption names one or two objects; this one names {letters.count('N')}: {text!r}"
+    if "I" in letters and "R" not in letters:
+        return "'it' stands for nothing here; say for example 'a square with a star above it'"
+    if letters.count("R") == 1 and letters.count("N") == 1:
+        relation = _relation(phrases[letters.index("R")])
+        return f"{relation!r} needs an object before and after it, as in 'a star {relation} a square'"
+    return (
+        f"cannot read {text!r}; say it like 'a small red circle in the top left', 'a star above a blue square' "
+        "or 'a square with a star to the left of it on a dark background'"
+    )

@@ -3,12 +3,12 @@
 A scene goes in, a sentence comes out; `mmgen_course.scenes.parsing` is the way back. Lesson 02 takes it apart.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import product
 
 import torch
 
-from mmgen_course.scenes.world import ATTRIBUTES, BACKGROUNDS, RELATIONS, Scene, SceneObject
+from mmgen_course.scenes.world import ATTRIBUTES, RELATIONS, Scene, SceneObject
 
 # word: (a synonym that training captions use, a synonym that they never use)
 # Vectors for the second come from the corpus of lesson 04 alone; lesson 10 asks for pictures by them.
@@ -62,34 +62,16 @@ PAIRS = {
     "above": "{a} above {b} | {a} over {b} | {a} at the top and {b} at the bottom | {b} with {a} above it",
     "below": "{a} below {b} | {a} under {b} | {a} at the bottom and {b} at the top | {b} with {a} below it",
 }
-UNRELATED = "{a} and {b} | {a} beside {b} | {a} together with {b}"
+UNRELATED = "{a} and {b} | {a} with {b} | {a} together with {b}"
 GROUNDS = "on a {} background | against a {} background | on a {} ground"
 
-# What `parse` makes of a phrase: the kind of thing it says, and which one.
-Symbol = tuple[str, str | None]
-PHRASES: dict[tuple[str, ...], Symbol] = {
-    **dict.fromkeys([("a",), ("an",), ("the",)], ("article", None)),
-    **dict.fromkeys([("that",), ("which",)], ("behind", None)),
-    ("it",): ("pronoun", None),
-    **dict.fromkeys([("object",), ("thing",), ("shape",), ("something",)], ("shape", None)),
-    **dict.fromkeys([("above",), ("over",)], ("relation", "above")),
-    **dict.fromkeys([("below",), ("under",), ("beneath",)], ("relation", "below")),
-    ("left", "of"): ("relation", "left of"),
-    ("right", "of"): ("relation", "right of"),
-    **dict.fromkeys([("centre",), ("center",), ("middle",)], ("position", "centre")),
-    **{(end, side): ("position", f"top {side}") for end in ("top", "upper") for side in ("left", "right")},
-    **{(end, side): ("position", f"bottom {side}") for end in ("bottom", "lower") for side in ("left", "right")},
-    **{(half,): ("position", half) for half in ("left", "right", "top", "bottom")},
-    **{(light, ground): ("background", light) for light in BACKGROUNDS for ground in ("background", "ground")},
+# The words of each kind, for `parse`: word -> (attribute, value).
+MEANINGS = {
+    word: (name, value)
+    for name in ("shape", "colour", "size", "style")
+    for value in ATTRIBUTES[name]
+    for word in (value, *SYNONYMS.get(value, ()), *STYLE_WORDS.get(value, ()))
 }
-for _name in ("shape", "colour", "size", "style"):
-    for _value in ATTRIBUTES[_name]:
-        for _word in (_value, *SYNONYMS.get(_value, ()), *STYLE_WORDS.get(_value, ())):
-            PHRASES[(_word,)] = (_name, _value)
-
-_FILLERS = "and at beside by corner image in is next of on against picture shows side there this to together with"
-FILLERS = frozenset(_FILLERS.split(" "))
-KNOWN_WORDS = FILLERS | {word for phrase in PHRASES for word in phrase}
 
 EVERYTHING = (*ATTRIBUTES, "background")
 
@@ -127,21 +109,24 @@ def caption(
     if unknown:
         raise ValueError(f"cannot name {sorted(unknown)}; a caption can name: {', '.join(EVERYTHING)}")
 
-    def pick(options: Collection[str]) -> str:
-        index = 0 if generator is None else int(torch.randint(len(options), (), generator=generator))
-        return list(options)[index]
+    said = [_thing(one, naming, words, generator) for one in scene.objects]
+    return _pick(_sentences(scene, naming), generator).format(*said)
 
-    def thing(one: SceneObject) -> str:
-        values = (getattr(one, name) for name in ("size", "style", "colour") if name in naming)
-        adjectives = [pick(words[value]) for value in values]
-        noun = pick(words[one.shape])
-        if not adjectives:
-            return _with_article(f"a {noun}")
-        form = pick([THING_BEFORE, THING_BEHIND])
-        said = " ".join(adjectives) if form == THING_BEFORE else " and ".join(adjectives)
-        return _with_article(form.format(adjectives=said, noun=noun))
 
-    return pick(_sentences(scene, naming)).format(*map(thing, scene.objects))
+def _pick(options: Sequence[str], generator: torch.Generator | None) -> str:
+    return options[0 if generator is None else int(torch.randint(len(options), (), generator=generator))]
+
+
+def _thing(one: SceneObject, naming: Collection[str], words: Lexicon, generator: torch.Generator | None) -> str:
+    """A noun phrase for one object, adjectives before or behind the noun."""
+    values = (getattr(one, name) for name in ("size", "style", "colour") if name in naming)
+    adjectives = [_pick(words[value], generator) for value in values]
+    noun = _pick(words[one.shape], generator)
+    if not adjectives:
+        return _with_article(f"a {noun}")
+    form = _pick([THING_BEFORE, THING_BEHIND], generator)
+    said = " ".join(adjectives) if form == THING_BEFORE else " and ".join(adjectives)
+    return _with_article(form.format(adjectives=said, noun=noun))
 
 
 def _sentences(scene: Scene, naming: Collection[str]) -> list[str]:

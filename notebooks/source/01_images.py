@@ -258,7 +258,7 @@ assert guessed.max() < 0.004
 
 # %% [markdown]
 # The picture in the middle is not broken, and that is the trouble: it is a good picture of something else. Its caption
-# says *tangerine* and *rose*. Which of the eight colours of this world is the nearest to each thing now?
+# says *orange* and *rose*. Which of the eight colours of this world is the nearest to each thing now?
 
 
 # %%
@@ -269,7 +269,7 @@ def nearest_colour(colour):
 after = (twice.clamp(-1, 1) + 1) / 2
 for what, (row, column) in {"ball": (32, 16), "diamond": (32, 48)}.items():
     print(what, nearest_colour(x[:, row, column]), "->", nearest_colour(after[:, row, column]))
-assert {"tangerine", "rose"} <= set(sample.caption.split())
+assert {"orange", "rose"} <= set(sample.caption.split())
 assert [nearest_colour(after[:, 32, column]) for column in (16, 48)] == ["red", "red"]
 
 # %% [markdown]

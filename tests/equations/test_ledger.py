@@ -157,7 +157,7 @@ def test_an_error_other_than_assertion_error_neither_accepts_nor_rejects(tmp_pat
     assert verdict(entry.check, entry.formula) == "NameError: name 'three' is not defined"
 
 
-def test_close_tells_values_shapes_and_nan_apart_and_takes_lists_as_double():
+def test_close_tells_values_shapes_and_nan_apart_in_double_precision():
     close([[1, 2]], [[1.0, 2.0]])
     close(0.1 + 1e-12, 0.1)
     close([0.1], uniform(1) * 0 + 0.1)
@@ -166,6 +166,8 @@ def test_close_tells_values_shapes_and_nan_apart_and_takes_lists_as_double():
             close(wrong, [1, 2])
     with pytest.raises(AssertionError):
         close(float("nan"), float("nan"))
+    with pytest.raises(AssertionError):
+        close([0.1 + 3e-9], [0.1])  # the same number in single precision
 
 
 # ---- the page of the book

@@ -110,7 +110,7 @@ def _faults_of(entry: Equation, shown: Displayed | None) -> list[str]:
 
 def close(actual: object, expected: object, tolerance: float = 1e-9) -> None:
     """Assert that two numbers or arrays have one shape and the same values; NaN equals nothing."""
-    actual, expected = (torch.as_tensor(value, dtype=torch.float32) for value in (actual, expected))
+    actual, expected = (torch.as_tensor(value, dtype=torch.float64) for value in (actual, expected))
     torch.testing.assert_close(actual, expected, rtol=tolerance, atol=tolerance)
 
 

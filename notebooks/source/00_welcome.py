@@ -248,7 +248,8 @@ print("heard:", ", ".join(names[number] for number in heard[:8]))
 # %% [markdown]
 # How probable is each digit $y$, given the noisy image $a$? Compare $a$ with clear examples $x_1, x_2, \dots$. If the
 # noise is Gaussian with standard deviation $\sigma$, example $i$ deserves the weight $\exp(-\lVert a - x_i \rVert^2 /
-# 2\sigma^2)$, and the weights of all examples of one digit are added up:
+# 2\sigma^2)$, and the weights of all examples of one digit are added up. If each example is equally likely beforehand,
+# that is Bayes' rule:
 #
 # $$ p(y \mid a) = \frac{\sum_{i:\, y_i = y} \exp(-\lVert a - x_i \rVert^2 / 2\sigma^2)}
 #                       {\sum_{i} \exp(-\lVert a - x_i \rVert^2 / 2\sigma^2)} \label{eq:vote} $$
@@ -261,8 +262,8 @@ weights = torch.softmax(-(torch.cdist(unclear, clear) ** 2) / (2 * noise**2), di
 by_image = weights @ one_hot(labels[:900], 10).float()  # (eq:vote), (897, 10)
 
 # %% [markdown]
-# The word $b$ is right with probability $0.55$, and each of the nine others is heard with probability $0.05$. That is
-# $p(y \mid b)$.
+# The right word is heard with probability $0.55$, each of the nine others with probability $0.05$. That is
+# $p(b \mid y)$; and because the digits are about equally frequent, $p(y \mid b)$ is the same.
 
 # %%
 by_word = 0.05 + 0.5 * one_hot(heard[900:], 10)

@@ -356,7 +356,8 @@ assert torch.allclose(without, every_fifth, atol=1e-4)
 #    \label{eq:alias} $$
 #
 # because $i$ and $\operatorname{round}(fs)$ are whole numbers and the cosine does not mind the sign. The apparent
-# frequency $f'$ is never above one half of a period a new pixel. It is the true one only up to the **Nyquist limit**:
+# frequency $f'$ is never above one half of a period a new pixel. With $s = n/m$, it is the true one only up to the
+# **Nyquist limit**:
 #
 # $$ f s \le \frac{1}{2} \quad\Longleftrightarrow\quad f \le \frac{m}{2n} \label{eq:nyquist} $$
 #
@@ -381,7 +382,8 @@ assert torch.equal(found == fs, kept)
 # $$ \int_{-r}^{r} \frac{1}{r}\left(1 - \frac{|t|}{r}\right) \cos(2\pi f t)\, \mathrm{d}t
 #    = \left( \frac{\sin \pi f r}{\pi f r} \right)^{2} \label{eq:strength} $$
 #
-# The matrix adds up pixels instead of integrating, so expect small differences. Left: the frequency that is seen.
+# which is 1 at $f = 0$, the limit of the right side. The matrix adds up pixels instead of integrating, so expect small
+# differences. Left: the frequency that is seen.
 # Right: how strong it is.
 
 # %%
@@ -429,9 +431,11 @@ assert beyond < 0.07
 #    \qquad C_{0j} = \sqrt{\tfrac{1}{n}} \label{eq:cosine} $$
 #
 # for $k = 1, \dots, n - 1$. The rows of $C$ have length one and stand at right angles to each other. Wave $k$ has
-# $k/2n$ periods a pixel, so by (eq:nyquist) the small line can hold those with $k < m$, and $L = C_m^{\mathsf T} C_m$,
-# made of these $m$ rows, keeps exactly that part. All else, $X - L X L$, should leave no trace in the small picture.
-# What it does leave is the **aliasing error**, a root mean square over the pixels:
+# $k/2n$ periods a pixel, so by (eq:nyquist) the small line can hold those up to $k = m$. That last one is zero at every
+# new centre, as $\cos \pi(i + \tfrac{1}{2}) = 0$, so $k < m$ are left, and $L = C_m^{\mathsf T} C_m$, made of these $m$
+# rows, keeps exactly that part. All else, $X - L X L$, should leave no trace in the small picture. What it does leave
+# is the **aliasing error**, a root mean square over the pixels, here for a square picture (otherwise each direction has
+# its own $A$ and $L$):
 #
 # $$ e = \sqrt{ \operatorname{mean}\left( \left( A\, (X - L X L)\, A^{\mathsf T} \right)^{2} \right) }
 #    \label{eq:aliasing-error} $$

@@ -315,6 +315,7 @@ assert len(kept.unique()) == V_all
 #
 # Now the numbers. Four ids are reserved: `<pad>` for filling, `<unk>` for words without an id, `<bos>` and `<eos>` for
 # the beginning and the end of a sentence. With $r(w)$ the rank of a word by frequency,
+# counted from 1, ties in alphabetical order,
 #
 # $$ \mathrm{id}(w) = \begin{cases} 3 + r(w) & \text{if } w \text{ is in the vocabulary} \\
 #                                   1 & \text{otherwise} \end{cases} \label{eq:word-id} $$

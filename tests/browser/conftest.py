@@ -15,9 +15,10 @@ CHROMIUM_FLAGS = (
 )
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with serve(tmp_path_factory.mktemp("home")) as running:
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    # one server a test: a second page would find the tabs and kernels of the first
+    with serve(tmp_path) as running:
         yield running
 
 

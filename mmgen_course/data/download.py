@@ -137,6 +137,7 @@ class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         target = super().get_redirect_target(resp)
         if target and resp.url.startswith("https:") and not urljoin(resp.url, target).startswith("https:"):
+            resp.close()  # its connection would stay open, as nobody gets to see the response
             came = f"a redirect to {target}"
             raise InsecureConnection(resp.url, "an https address", came, "Tell the course's maintainers.")
         return target

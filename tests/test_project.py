@@ -26,6 +26,7 @@ PINS = [Requirement(pin) for pin in pins.pins(REQUIREMENTS)]
 LAYERS = [
     {"cli"},
     {"doctor", "lessons", "widgets"},
+    {"features"},
     {"data"},
     {"preprocess", "scenes", "show"},
 ]

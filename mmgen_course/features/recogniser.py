@@ -1,0 +1,208 @@
+"""Pictures of scenes (N, 3, 32, 32) in [-1, 1] go in; the scenes that they show come out.
+
+The judge of generated pictures. Built in lesson 03_cnn_features; the later lessons load its weights.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from einops import rearrange
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmgen_course.features.cnn import SmallCNN
+from mmgen_course.scenes import ATTRIBUTES, BACKGROUNDS, POSITIONS, Scene, SceneObject, encode, render
+from mmgen_course.scenes.constraints import Constraints, ObjectConstraints
+from mmgen_course.scenes.world import ALONE
+
+# The seven ways to place objects, first object first, and their codes with -1 where there is no second object.
+LAYOUTS: tuple[tuple[str, ...], ...] = (*((place,) for place in ALONE), ("left", "right"), ("top", "bottom"))
+_PLACES = torch.tensor([([*map(POSITIONS.index, layout), -1])[:2] for layout in LAYOUTS])  # (7, 2)
+_HOLDS = torch.tensor([[float(place in layout) for place in POSITIONS] for layout in LAYOUTS])  # (7, 9)
+
+# What an object looks like: the attributes that are read at its place, in the order of its code.
+LOOK = {name: values for name, values in ATTRIBUTES.items() if name != "position"}
+_ROWS = ("top left", "top", "top right"), ("left", "centre", "right"), ("bottom left", "bottom", "bottom right")
+_ORDER = [[place for row in _ROWS for place in row].index(place) for place in POSITIONS]
+
+
+class Logits(NamedTuple):
+    """What the recogniser makes of N pictures; each is a logit, so only differences on its last axis count.
+
+    `layout` (N, 7) follows `LAYOUTS`, `background` (N, 2) follows `BACKGROUNDS`. `looks` holds for shape, colour,
+    size and style a tensor (N, 9, values): which value an object has, if one stands at that of the `POSITIONS`.
+    """
+
+    layout: Float[Tensor, "n 7"]
+    background: Float[Tensor, "n 2"]
+    looks: dict[str, Float[Tensor, "n 9 _"]]
+
+
+class Recogniser(nn.Module):
+    """Look at the nine places through one window, half as wide as the picture, with the same weights at each.
+
+    Each window says whether an object stands in its middle, what it looks like, and the background. A layout's
+    logit is the sum over its places, the background's the mean over all windows.
+
+    Example:
+        >>> logits = Recogniser()(torch.zeros(4, 3, 32, 32))
+        >>> logits.layout.shape, {name: tuple(values.shape) for name, values in logits.looks.items()}["colour"]
+        (torch.Size([4, 7]), (4, 9, 8))
+    """
+
+    def __init__(self, widths: Sequence[int] = (24, 48), hidden: int = 128) -> None:
+        super().__init__()
+        self.trunk = SmallCNN(widths)
+        self.counts = [*(len(values) for values in LOOK.values()), len(BACKGROUNDS), 1]
+        # 32 pixels become a map of 8x8; windows of 4x4, 2 apart, make the 3x3 grid of places
+        self.window = nn.Sequential(
+            nn.Conv2d(self.trunk.dim, hidden, 4, stride=2), nn.ReLU(), nn.Conv2d(hidden, sum(self.counts), 1)
+        )
+
+    def forward(self, images: Float[Tensor, "n 3 32 32"]) -> Logits:
+        """Logits for N pictures in [-1, 1]."""
+        windows = self.window(self.trunk.maps(images))  # (N, 23, 3, 3)
+        at_places = rearrange(windows, "n values row column -> n (row column) values")[:, _ORDER]  # (N, 9, 23)
+        *looks, background, present = at_places.split(self.counts, dim=-1)
+        layout = present[..., 0] @ _HOLDS.T.to(images)
+        return Logits(layout, background.mean(dim=1), dict(zip(LOOK, looks, strict=True)))
+
+    @torch.no_grad()
+    def read(self, images: Float[Tensor, "n 3 32 32"]) -> list[Scene]:
+        """The most probable scene of each picture; the network judges in evaluation mode, and is left as it was.
+
+        Example:
+            >>> from mmgen_course.scenes import parse, render
+            >>> len(Recogniser().read(render([parse("a large red circle").complete()])))
+            1
+        """
+        training = self.training
+        logits = self.eval()(images)
+        self.train(training)
+        return most_probable(logits)
+
+
+def most_probable(logits: Logits) -> list[Scene]:
+    """The most probable valid scene of each picture.
+
+    log p(scene) = log p(layout) + log p(background) + sum over its objects and the attributes of
+    log p(value | an object stands there): for each layout the best looks are known, then the best layout wins.
+
+    Example:
+        >>> looks = {name: torch.eye(len(values))[:1].expand(1, 9, -1) for name, values in LOOK.items()}
+        >>> most_probable(Logits(torch.eye(7)[:1] * 9, torch.eye(2)[1:], looks))[0].objects[0].position
+        'centre'
+    """
+    best = [values.log_softmax(-1).max(-1) for values in logits.looks.values()]
+    at_place = torch.stack([each.values for each in best]).sum(0)  # (N, 9)
+    layouts = (logits.layout.log_softmax(-1) + at_place @ _HOLDS.T.to(at_place)).argmax(-1)
+    looks = torch.stack([each.indices for each in best], dim=-1).tolist()  # (N, 9, 4)
+    backgrounds = logits.background.argmax(-1)
+    return [
+        Scene(tuple(_object(look[POSITIONS.index(place)], place) for place in LAYOUTS[layout]), BACKGROUNDS[ground])
+        for look, layout, ground in zip(looks, layouts.tolist(), backgrounds.tolist(), strict=True)
+    ]
+
+
+def _object(look: list[int], place: str) -> SceneObject:
+    named = {name: values[i] for (name, values), i in zip(LOOK.items(), look, strict=True)}
+    return SceneObject(**named, position=place)
+
+
+def loss(logits: Logits, codes: Int[Tensor, "n 2 5"], backgrounds: Int[Tensor, " n"]) -> Float[Tensor, ""]:
+    """Cross-entropy in nats: of layout and background, mean over images; of each attribute, mean over objects.
+
+    The six means are added. An attribute is judged where an object truly stands, and nowhere else.
+
+    Args:
+        logits: of N pictures.
+        codes: of the N true scenes, from `mmgen_course.scenes.encode`, like the next.
+        backgrounds: N codes of the background.
+
+    Raises:
+        ValueError: codes whose positions are none of the `LAYOUTS`.
+
+    Example:
+        >>> from mmgen_course.scenes import encode, parse
+        >>> looks = {name: torch.zeros(1, 9, len(values)) for name, values in LOOK.items()}
+        >>> unsure = Logits(torch.zeros(1, 7), torch.zeros(1, 2), looks)
+        >>> loss(unsure, *encode([parse("a large red circle").complete()])).exp().round()  # 7 * 2 * 6 * 8 * 2 * 4
+        tensor(5376.)
+    """
+    fits = (codes[:, None, :, 4] == _PLACES.to(codes)).all(dim=-1)  # (N, 7)
+    if not fits.any(dim=1).all():
+        wrong = codes[~fits.any(dim=1)][0, :, 4].tolist()
+        raise ValueError(f"positions {wrong} are none of the layouts, which are {_PLACES.tolist()}")
+    image, slot = (codes[:, :, 4] >= 0).nonzero(as_tuple=True)  # (M,) each, for M objects
+    *values, place = codes[image, slot].unbind(-1)
+    total = F.cross_entropy(logits.layout, fits.int().argmax(1)) + F.cross_entropy(logits.background, backgrounds)
+    for at_places, value in zip(logits.looks.values(), values, strict=True):
+        total = total + F.cross_entropy(at_places[image, place], value)
+    return total
+
+
+def accuracy(scenes: Sequence[Scene], read: Sequence[Scene]) -> dict[str, float]:
+    """The share of true objects whose attribute was read rightly, and of scenes with the right background.
+
+    An object that was not found has none of its attributes right; "scene" is the share of scenes that are
+    right in everything.
+
+    Args:
+        scenes: the N truths.
+        read: what was read from their pictures.
+
+    Raises:
+        ValueError: different numbers of scenes, or none.
+
+    Example:
+        >>> from mmgen_course.scenes import parse
+        >>> red, blue = (parse(f"a {colour} star").complete() for colour in ("red", "blue"))
+        >>> accuracy([red, blue], [red, red])
+        {'shape': 1.0, 'colour': 0.5, 'size': 1.0, 'style': 1.0, 'position': 1.0, 'background': 1.0, 'scene': 0.5}
+    """
+    if len(scenes) != len(read) or not scenes:
+        raise ValueError(f"expected as many scenes read as true ones, at least one; came {len(read)} and {len(scenes)}")
+    (codes, grounds), (codes_read, grounds_read) = encode(scenes), encode(read)
+    right = (codes == codes_read)[codes[:, :, 0] >= 0].double().mean(dim=0)
+    return {
+        **dict(zip(ATTRIBUTES, right.tolist(), strict=True)),
+        "background": (grounds == grounds_read).double().mean().item(),
+        "scene": sum(a == b for a, b in zip(scenes, read, strict=True)) / len(scenes),
+    }
+
+
+def random_scenes(n: int, generator: torch.Generator) -> list[Scene]:
+    """Draw n scenes from the whole world, held-out compositions too: by turns one object alone and a pair.
+
+    Places and each attribute are equally likely.
+
+    Example:
+        >>> [len(scene.objects) for scene in random_scenes(3, torch.Generator().manual_seed(0))]
+        [1, 2, 1]
+    """
+    return [Constraints((ObjectConstraints(),) * (1 + i % 2)).complete(generator) for i in range(n)]
+
+
+def train_recogniser(
+    recogniser: Recogniser, steps: int, generator: torch.Generator, batch: int = 64, rate: float = 3e-3
+) -> Iterator[float]:
+    """Train on freshly drawn pictures, and yield the loss after each step.
+
+    AdamW; the rate rises for the first tenth, then falls to 0 as a cosine does.
+
+    Example:
+        >>> losses = list(train_recogniser(Recogniser(), 2, torch.Generator().manual_seed(0), batch=2))
+    """
+    optimiser = torch.optim.AdamW(recogniser.parameters(), lr=rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=rate, total_steps=steps, pct_start=0.1)
+    recogniser.train()
+    for _ in range(steps):
+        scenes = random_scenes(batch, generator)
+        value = loss(recogniser(render(scenes, generator=generator)), *encode(scenes))
+        optimiser.zero_grad()
+        value.backward()
+        optimiser.step()
+        schedule.step()
+        yield value.item()

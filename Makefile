@@ -17,8 +17,9 @@ lab: env  ## open JupyterLab on the first lesson
 lessons: env  ## run every lesson headless, then print minutes and peak memory of each
 	$(VENV)/mmgen lessons
 
-notebooks: env  ## build notebooks/*.ipynb from notebooks/source/*.py
+notebooks: env  ## build notebooks/*.ipynb and the table of equations from notebooks/source/*.py
 	$(VENV)/python tools/build_lessons.py
+	$(VENV)/python tools/equation_table.py
 
 test: env  ## every test: unit, doctest, property, lessons, browser
 	$(VENV)/python -m pytest -n 2 --dist loadfile

@@ -60,14 +60,16 @@ def text(description: str, value: str) -> ipywidgets.Text:
 
 
 def _img(drawn: Tensor | Figure, alt: str) -> str:
-    """The picture as an HTML element with alt text; pixels of a small image stay squares."""
+    """The picture as an HTML element with alt text; the pixels of an image stay squares, a figure is smooth."""
+    scaling = "auto"
     if isinstance(drawn, Figure):
         data = show.png(drawn)
     else:
+        scaling = "pixelated"
         file = BytesIO()
         pixels = drawn.add(1).mul(127.5).round().byte().permute(1, 2, 0).numpy()
         Image.fromarray(pixels).save(file, format="PNG")
         data = file.getvalue()
-    style = f"width: {WIDTH}px; max-width: 100%; image-rendering: pixelated"
+    style = f"width: {WIDTH}px; max-width: 100%; image-rendering: {scaling}"
     source = f"data:image/png;base64,{b64encode(data).decode()}"
     return f'<img src="{source}" alt="{escape(alt)}" style="{style}">'

@@ -26,7 +26,7 @@ from mmgen_course.scenes import (
     caption,
     parse,
     splits,
-    words,
+    world,
 )
 from mmgen_course.scenes.constraints import ObjectConstraints
 from mmgen_course.scenes.parsing import KNOWN_WORDS
@@ -72,7 +72,7 @@ def every_caption(scene, monkeypatch, **options):
         rolled.append(sides)
         return dice[len(rolled) - 1]
 
-    monkeypatch.setattr(words, "torch", SimpleNamespace(randint=roll))
+    monkeypatch.setattr(world, "torch", SimpleNamespace(randint=roll))
     while True:
         rolled.clear()
         yield caption(scene, torch.Generator(), **options)

@@ -4,7 +4,6 @@ Derived in lesson 04_glove_features. Blocks of lines go through polars; `_parse_
 line that is not plain goes through it.
 """
 
-import os
 import re
 from collections.abc import Iterator
 from itertools import takewhile
@@ -15,6 +14,7 @@ import numpy as np
 import polars as pl
 import torch
 
+from mmgen_course.data.atomic import replacing
 from mmgen_course.data.errors import EmptyFile, MissingFile
 from mmgen_course.features.vectors import CutFile, NotANumber, NotFinite, NotUtf8, WordVectors, WrongDimension
 
@@ -227,15 +227,9 @@ def write_vectors(path: str | Path, vectors: WordVectors) -> None:
         'red 0.333333 -1e-09\\n'
     """
     path = Path(path)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
+    with replacing(path) as partial:
         with partial.open("wb") as stream:
             for word, row in zip(vectors.words, vectors.matrix, strict=True):
                 stream.write(" ".join([word, *(f"{number:.6g}" for number in row.tolist())]).encode() + b"\n")
-            stream.flush()
-            os.fsync(stream.fileno())
         if read_vectors(partial).words != vectors.words:
             raise ValueError(f"{path} would read back with other words; are there odd characters in the first word?")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -4,7 +4,6 @@ Derived in lesson 04_glove_features.
 """
 
 import difflib
-import os
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
@@ -17,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from mmgen_course.data.atomic import replacing
 from mmgen_course.data.errors import DataError, MissingFile
 
 RESTORE = "Correct the line, or get the file again."
@@ -194,16 +194,9 @@ class WordVectors:
         """
         path, _ = Path(path), self.index  # the index refuses repeated words
         spelled = torch.frombuffer(bytearray("\n".join(self.words).encode()), dtype=torch.uint8)
-        # another name first: whoever opens `path` finds the old file or the new one, never a part
-        partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-        try:
-            note = {"duplicates": str(self.duplicates), "not_utf8": str(self.not_utf8)}
+        note = {"duplicates": str(self.duplicates), "not_utf8": str(self.not_utf8)}
+        with replacing(path) as partial:
             save_file({"matrix": self.matrix.contiguous(), "words": spelled}, partial, note)
-            with partial.open("rb") as stream:
-                os.fsync(stream.fileno())
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
 
 
 def open_vectors(path: str | Path) -> WordVectors:

@@ -3,10 +3,8 @@
 Constraints come out of `parse`; they judge a scene, or are completed to one. See lesson 00.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import permutations
-from typing import TypeVar
 
 import torch
 
@@ -21,9 +19,8 @@ from mmgen_course.scenes.world import (
     STYLES,
     Scene,
     SceneObject,
+    pick,
 )
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -103,21 +100,17 @@ class Constraints:
                 or side by side, on a light background.
         """
 
-        places = _pick(possible_places(self.objects), generator)
+        places = pick(possible_places(self.objects), generator)
         things = tuple(_fill(said, place, generator) for said, place in zip(self.objects, places, strict=True))
-        return Scene(things, self.background or _pick(BACKGROUNDS, generator))
-
-
-def _pick(options: Sequence[T], generator: torch.Generator | None) -> T:
-    return options[0 if generator is None else int(torch.randint(len(options), (), generator=generator))]
+        return Scene(things, self.background or pick(BACKGROUNDS, generator))
 
 
 def _fill(said: ObjectConstraints, place: str, generator: torch.Generator | None) -> SceneObject:
     return SceneObject(
-        shape=said.shape or _pick(SHAPES, generator),
-        colour=said.colour or _pick(COLOURS, generator),
-        size=said.size or _pick(SIZES[::-1], generator),
-        style=said.style or _pick(STYLES, generator),
+        shape=said.shape or pick(SHAPES, generator),
+        colour=said.colour or pick(COLOURS, generator),
+        size=said.size or pick(SIZES[::-1], generator),
+        style=said.style or pick(STYLES, generator),
         position=place,
     )
 

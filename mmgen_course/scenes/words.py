@@ -3,12 +3,12 @@
 A scene goes in, a sentence comes out; `mmgen_course.scenes.parsing` is the way back. Lesson 02 takes it apart.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from itertools import product
 
 import torch
 
-from mmgen_course.scenes.world import ATTRIBUTES, RELATIONS, Scene, SceneObject
+from mmgen_course.scenes.world import ATTRIBUTES, RELATIONS, Scene, SceneObject, pick
 
 # word: (a synonym that training captions use, a synonym that they never use)
 # Vectors for the second come from the corpus of lesson 04 alone; lesson 10 asks for pictures by them.
@@ -110,21 +110,17 @@ def caption(
         raise ValueError(f"cannot name {sorted(unknown)}; a caption can name: {', '.join(EVERYTHING)}")
 
     said = [_thing(one, naming, words, generator) for one in scene.objects]
-    return _pick(_sentences(scene, naming), generator).format(*said)
-
-
-def _pick(options: Sequence[str], generator: torch.Generator | None) -> str:
-    return options[0 if generator is None else int(torch.randint(len(options), (), generator=generator))]
+    return pick(_sentences(scene, naming), generator).format(*said)
 
 
 def _thing(one: SceneObject, naming: Collection[str], words: Lexicon, generator: torch.Generator | None) -> str:
     """A noun phrase for one object, adjectives before or behind the noun."""
     values = (getattr(one, name) for name in ("size", "style", "colour") if name in naming)
-    adjectives = [_pick(words[value], generator) for value in values]
-    noun = _pick(words[one.shape], generator)
+    adjectives = [pick(words[value], generator) for value in values]
+    noun = pick(words[one.shape], generator)
     if not adjectives:
         return _with_article(f"a {noun}")
-    form = _pick([THING_BEFORE, THING_BEHIND], generator)
+    form = pick([THING_BEFORE, THING_BEHIND], generator)
     said = " ".join(adjectives) if form == THING_BEFORE else " and ".join(adjectives)
     return _with_article(form.format(adjectives=said, noun=noun))
 

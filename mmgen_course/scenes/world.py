@@ -3,8 +3,13 @@
 In go the names of attributes, out comes a `Scene` that has been checked; lesson 00 introduces it.
 """
 
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
+
+import torch
+
+T = TypeVar("T")
 
 SHAPES = ("circle", "square", "triangle", "diamond", "star", "cross")
 COLOURS = ("red", "green", "blue", "yellow", "orange", "purple", "pink", "cyan")
@@ -117,3 +122,13 @@ class Scene:
         if len(self.objects) == 1:
             return None
         return "left of" if self.objects[0].position == "left" else "above"
+
+
+def pick(options: Sequence[T], generator: torch.Generator | None) -> T:
+    """One of the options at random, or the first where there is no generator.
+
+    Example:
+        >>> pick(SIZES, None)
+        'small'
+    """
+    return options[0 if generator is None else int(torch.randint(len(options), (), generator=generator))]

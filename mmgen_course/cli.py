@@ -6,9 +6,11 @@
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -114,6 +116,49 @@ def verify() -> None:
         if problems := data.verify():
             _fail("\n".join(problems))
     typer.echo("all shipped data are as registered")
+
+
+@app.command()
+def train(
+    name: Annotated[str, typer.Argument(help="What to train; `mmgen train list` lists all.")],
+    steps: Annotated[int | None, typer.Option(min=2, help="Default: as many as for what ships.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same result on the same machine.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="File to write; default: trained/ in this folder.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train one of the course's models from random weights, write it, and print what was measured."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from mmgen_course.recipes import RECIPES, write_card
+
+    if name == "list":
+        _print_table(["name", "what it is", "steps"], [(r.name, r.about, f"{r.steps:,}") for r in RECIPES.values()])
+        return
+    if name not in RECIPES:
+        raise typer.BadParameter(f"no recipe {name}; there are {', '.join(RECIPES)}")
+    recipe = RECIPES[name]
+    path = out or Path("trained") / Path(recipe.file).name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    total, start = steps or recipe.steps, time.perf_counter()
+    losses = recipe.train(path, total, seed)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(name, total=total)
+        while True:
+            try:
+                progress.update(task, advance=1, description=f"{name}, loss {next(losses):.4f}")
+            except StopIteration as end:
+                measured = end.value
+                break
+            except FloatingPointError as error:
+                _fail(str(error))
+    card = write_card(path, recipe, total, seed, time.perf_counter() - start, measured)
+    if as_json:
+        typer.echo(json.dumps({"file": str(path), **asdict(card)}, indent=1))
+    else:
+        _print_table(["measured", name], [(what, f"{value:.4f}") for what, value in card.measured.items()])
+        typer.echo(f"{path}, {_minutes(card.seconds)} minutes")
 
 
 @contextmanager

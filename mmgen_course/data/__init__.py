@@ -8,7 +8,7 @@ from mmgen_course.data.fetch import cache_folder, datasets, fetch
 from mmgen_course.data.images import read_image
 from mmgen_course.data.pairs import Sample, read_pairs
 from mmgen_course.data.real import cifar_10, digits, fashion_mnist, photographs
-from mmgen_course.data.registry import ROOT, shipped_scenes, verify
+from mmgen_course.data.registry import ROOT, shipped, shipped_scenes, verify
 
 __all__ = [
     "ROOT",
@@ -24,6 +24,7 @@ __all__ = [
     "photographs",
     "read_image",
     "read_pairs",
+    "shipped",
     "shipped_scenes",
     "verify",
 ]

@@ -101,6 +101,17 @@ class BadArchive(DataError):
     """An archive that lacks a member, or whose member is larger than it should be."""
 
 
+# ---- weights
+
+
+class DamagedWeights(DataError):
+    """A file that is no safetensors file, or one that was cut."""
+
+
+class WrongWeights(ListedError):
+    """Tensors that do not fit the model that they are loaded into, or that are not finite."""
+
+
 # ---- downloads
 
 

@@ -34,6 +34,27 @@ def shipped_scenes() -> list[Sample]:
     return read_pairs(ROOT / "scenes")
 
 
+def shipped(path: str) -> Path:
+    """Where a file that ships with the course lies, after its hash has been checked.
+
+    Args:
+        path: below the folder `ROOT`, as data/registry.txt has it.
+
+    Raises:
+        MissingFile: no such file is registered, or it is not there.
+        WrongHash: it has been changed; the message shows both hashes.
+
+    Example:
+        >>> shipped("scenes/captions.csv").name
+        'captions.csv'
+    """
+    registry = _registry()
+    if path not in registry:
+        raise MissingFile(path, "a file that data/registry.txt lists", "another name", "See data/registry.txt.")
+    check_hash(ROOT / path, registry[path], RESTORE)
+    return ROOT / path
+
+
 def verify() -> list[str]:
     """Every difference between the shipped data and data/registry.txt, a sentence each; none if all is well.
 

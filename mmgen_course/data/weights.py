@@ -1,0 +1,81 @@
+"""Weights on disk: a model goes in, a safetensors file comes out, and back; nothing is ever unpickled.
+
+Lesson 03_cnn_features loads the first; every later lesson that needs a trained model does.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from mmgen_course.data.atomic import replacing
+from mmgen_course.data.errors import DamagedWeights, MissingFile, WrongWeights
+
+ABOUT = "about"  # one key of metadata: safetensors writes several in no fixed order
+
+
+def save_weights(model: nn.Module, path: str | Path, about: Mapping[str, object] | None = None) -> None:
+    """Write a model's weights as one safetensors file; a kill half-way leaves what was there before.
+
+    Args:
+        model: its `state_dict` is written.
+        path: the file; its folder is made if need be.
+        about: how the weights came to be and what was measured, kept in the file as JSON.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_weights(nn.Linear(2, 1), Path(folder, "line.safetensors"), {"steps": 3})
+        ...     load_weights(nn.Linear(2, 1), Path(folder, "line.safetensors"))
+        {'steps': 3}
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    with replacing(path) as partial:
+        save_file(tensors, partial, {ABOUT: json.dumps(about or {}, sort_keys=True)})
+
+
+def load_weights(model: nn.Module, path: str | Path) -> dict[str, object]:
+    """Put the weights of a file into a model, all or none, and return what the file says about them.
+
+    Raises:
+        MissingFile: there is no such file.
+        DamagedWeights: it is no safetensors file (a pickle, say), or it was cut.
+        WrongWeights: tensors are missing, left over, of another shape or type, or not finite; all are listed.
+
+    Example:
+        >>> load_weights(nn.Linear(2, 1), "no.safetensors")
+        Traceback (most recent call last):
+        mmgen_course.data.errors.MissingFile: no.safetensors: expected weights, came no such file. Train them first.
+    """
+    if not Path(path).is_file():
+        raise MissingFile(path, "weights", "no such file", "Train them first.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            came = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - `file` is no dict
+            about = json.loads((file.metadata() or {}).get(ABOUT, "{}"))
+    except (SafetensorError, ValueError) as error:
+        remedy = "Get it again; a .pt file is a pickle, which can run code: save it as safetensors where it was made."
+        raise DamagedWeights(path, "a whole safetensors file", f"'{error}'", remedy) from error
+    if faults := _faults(model.state_dict(), came):
+        raise WrongWeights(path, "the weights of this model", "faults", faults, "Give the file of this model.")
+    model.load_state_dict(came)
+    return about
+
+
+def _faults(wanted: Mapping[str, Tensor], came: Mapping[str, Tensor]) -> list[str]:
+    faults = [f"{name} missing" for name in wanted.keys() - came.keys()]
+    faults += [f"{name} left over" for name in came.keys() - wanted.keys()]
+    for name in wanted.keys() & came.keys():
+        want, value = wanted[name], came[name]
+        if (want.shape, want.dtype) != (value.shape, value.dtype):
+            sizes = " for ".join(f"{tuple(one.shape)} {one.dtype}" for one in (value, want))
+            faults.append(f"{name} {sizes}")
+        elif not torch.isfinite(value).all():
+            faults.append(f"{name} not finite")
+    return sorted(faults)

@@ -1,0 +1,11 @@
+"""How each shipped file came to be: a recipe's name, steps and a seed go in, the trained file comes out.
+
+`mmgen train NAME` runs one; `tools/ship.py` puts its result among the data of the course.
+"""
+
+from mmgen_course.recipes.recipe import Card, Recipe, card_path, read_card, write_card
+from mmgen_course.recipes.recogniser import RECOGNISER
+
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (RECOGNISER,)}
+
+__all__ = ["RECIPES", "Card", "Recipe", "card_path", "read_card", "write_card"]

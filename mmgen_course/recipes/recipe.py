@@ -1,0 +1,85 @@
+"""What a recipe is: a training that anyone can repeat, what it is measured by, and the card of its result."""
+
+import hashlib
+import json
+from collections.abc import Callable, Generator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mmgen_course.data.atomic import replacing
+
+Measured = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training by name.
+
+    Attributes:
+        name: as in `mmgen train NAME`.
+        file: where its result lies below data/.
+        about: one line for a person.
+        steps: how many it takes for the result that ships.
+        train: (path, steps, seed) -> yields the loss of each step, then writes the file, and returns what was
+            measured, by name.
+    """
+
+    name: str
+    file: str
+    about: str
+    steps: int
+    train: Callable[[Path, int, int], Generator[float, None, Measured]]
+
+
+@dataclass(frozen=True)
+class Card:
+    """How a trained file came to be, and how good it is; `sha256` ties the card to the file.
+
+    Example:
+        >>> Card("recogniser", steps=10, seed=0, seconds=3, sha256="ab", measured={"shape": 0.5}).measured["shape"]
+        0.5
+    """
+
+    recipe: str
+    steps: int
+    seed: int
+    seconds: int
+    sha256: str
+    measured: Measured
+
+
+def card_path(path: Path) -> Path:
+    """Where the card of a trained file lies: beside it, with .json added.
+
+    Example:
+        >>> card_path(Path("data/words/scenes.txt")).name
+        'scenes.txt.json'
+    """
+    return path.with_name(f"{path.name}.json")
+
+
+def write_card(path: Path, recipe: Recipe, steps: int, seed: int, seconds: float, measured: Measured) -> Card:
+    """Write the card of a trained file beside it."""
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    card = Card(recipe.name, steps, seed, round(seconds), sha256, measured)
+    with replacing(card_path(path)) as partial:
+        partial.write_text(json.dumps(asdict(card), indent=1) + "\n", encoding="utf-8", newline="\n")
+    return card
+
+
+def read_card(path: Path) -> Card:
+    """Read the card of a trained file.
+
+    Raises:
+        ValueError: the card is of another file: its sha256 differs.
+
+    Example:
+        >>> from mmgen_course.data import ROOT
+        >>> read_card(ROOT / "weights" / "recogniser.safetensors").recipe
+        'recogniser'
+    """
+    card = Card(**json.loads(card_path(path).read_text(encoding="utf-8")))
+    came = hashlib.sha256(path.read_bytes()).hexdigest()
+    if came != card.sha256:
+        raise ValueError(f"{card_path(path)} is the card of a file with sha256 {card.sha256}, {path} has {came}")
+    return card

@@ -121,7 +121,7 @@ def verify() -> None:
 @app.command()
 def train(
     name: Annotated[str, typer.Argument(help="What to train; `mmgen train list` lists all.")],
-    steps: Annotated[int | None, typer.Option(min=2, help="Default: as many as for what ships.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Default: as many as for what ships.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same result on the same machine.")] = 0,
     out: Annotated[Path | None, typer.Option(help="File to write; default: trained/ in this folder.")] = None,
     as_json: AsJson = False,
@@ -158,7 +158,7 @@ def train(
         typer.echo(json.dumps({"file": str(path), **asdict(card)}, indent=1))
     else:
         _print_table(["measured", name], [(what, f"{value:.4f}") for what, value in card.measured.items()])
-        typer.echo(f"{path}, {_minutes(card.seconds)} minutes")
+        typer.echo(f"{path}, {_minutes(float(card.seconds))} minutes")
 
 
 @contextmanager

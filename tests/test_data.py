@@ -409,8 +409,8 @@ def test_the_card_s_sizes_hashes_and_licences_are_those_that_fetch_uses():
     assert all(licences[name].startswith(source.licence) for name, source in SOURCES.items())
 
 
-def test_datasets_describes_all_six():
-    names = ["scenes", "digits", "photographs", "fashion-mnist", "cifar-10", "glove-6b"]
+def test_datasets_describes_all_seven():
+    names = ["scenes", "digits", "photographs", "fashion-mnist", "cifar-10", "glove-6b", "resnet-18"]
     described = data.datasets()
     assert list(described) == names
     assert [name for name in names if "no download" in described[name]] == names[:3]

@@ -624,7 +624,7 @@ def test_cifar_10_is_read_from_plain_bytes_with_captions(server, monkeypatch, tr
 
 def test_every_source_has_a_sha256_a_size_and_an_encrypted_address():
     files = [file for source in sources.SOURCES.values() for file in source.files]
-    assert len(files) == 6
+    assert len(files) == 7
     for file in files:
         assert file.urls[0].startswith("https://")
         assert all(re.fullmatch("[0-9a-f]{64}", x.sha256) and x.size > 0 for x in (file, *file.members))

@@ -113,7 +113,7 @@ def test_one_pair_a_step_equals_the_stanford_program() -> None:
                 s[k] += g * g
                 t[k] += h * h
         cost.append(total / len(values))
-    losses = fit(model, counts, 3, eta, x_max, alpha, batch_size=1, generator=seeded(5))
+    losses = list(fit(model, counts, 3, eta, x_max, alpha, batch_size=1, generator=seeded(5)))
     assert losses == pytest.approx([2 * total for total in cost], rel=1e-5)
     assert torch.cat([model.vector, model.bias[:, None]], 1).tolist() == [
         pytest.approx(row, abs=1e-5) for row in vector
@@ -126,7 +126,7 @@ def test_one_pair_a_step_equals_the_stanford_program() -> None:
 def test_with_enough_dimensions_the_counts_are_met() -> None:
     words, counts = cooccurrences(CORPUS, 4)
     model = GloVe(len(words), len(words), seeded())
-    losses = fit(model, counts, epochs=1500, x_max=5.0, generator=seeded(1))
+    losses = list(fit(model, counts, epochs=1500, x_max=5.0, generator=seeded(1)))
     (i, j), x = counts.indices(), counts.values().float()
     assert losses[0] > 0.1
     assert losses[-1] < 1e-6
@@ -148,7 +148,7 @@ def test_a_vector_is_the_sum_of_both() -> None:
     words, counts = cooccurrences(CORPUS, 15)
     generator = seeded(3)
     model = GloVe(len(words), 4, generator)
-    fit(model, counts, epochs=2, generator=generator)
+    assert len(list(fit(model, counts, epochs=2, generator=generator))) == 2
     trained = train_glove(CORPUS, 4, epochs=2, seed=3)
     assert torch.equal(trained.matrix, (model.vector + model.context_vector).detach())
 
@@ -165,7 +165,7 @@ def test_a_loss_that_is_not_finite_stops_the_training() -> None:
     with torch.no_grad():
         model.bias[0] = torch.inf
     with pytest.raises(FloatingPointError, match="in epoch 0"):
-        fit(model, counts)
+        next(fit(model, counts))
 
 
 def test_words_that_never_meet_are_refused() -> None:

@@ -25,10 +25,11 @@ PINS = [Requirement(pin) for pin in pins.pins(REQUIREMENTS)]
 # who may import whom: each layer only from those behind it
 LAYERS = [
     {"cli"},
+    {"recipes"},
     {"doctor", "lessons", "widgets"},
     {"features"},
     {"data"},
-    {"preprocess", "scenes", "show"},
+    {"fusion", "preprocess", "scenes", "show", "train"},
 ]
 GRAMMAR = ["# ", "**You will be able to**", "**From here on we import it", "explorer(", "## On real data"]
 GRAMMAR += ["## What to remember", "## Three questions", "## References"]

@@ -6,7 +6,6 @@ data/registry.txt, and the numbers in the data card. Run it after every change t
 
 import argparse
 import csv
-import hashlib
 import shutil
 from collections import Counter
 from dataclasses import astuple
@@ -14,6 +13,7 @@ from pathlib import Path
 from statistics import median
 
 import torch
+from data_files import register, write_between
 from einops import rearrange
 from PIL import Image
 
@@ -22,9 +22,6 @@ from mmgen_course.data import ROOT
 
 COUNT, SIZE, SEED = 320, 64, 0
 ATTRIBUTES = ("shape", "colour", "size", "style", "position")
-HEADER = "# path sha256; the lines of scenes/ and overview.png are written by tools/make_samples.py"
-BEGIN = "<!-- written by tools/make_samples.py, which overwrites what stands here -->"
-END = "<!-- end of what tools/make_samples.py writes -->"
 
 
 def main(root: Path) -> None:
@@ -35,7 +32,7 @@ def main(root: Path) -> None:
     chosen, captions = draw(folder)
     write_table(folder / "captions.csv", chosen, captions)
     draw_overview(root / "overview.png")
-    write_registry(root)
+    register(root, ("overview.png", "scenes/"), [root / "overview.png", *folder.iterdir()])
     write_numbers(root / "README.md", folder, chosen, captions)
     print(f"{COUNT} pairs in {folder}")
 
@@ -77,16 +74,6 @@ def write_table(file: Path, chosen: list[scenes.Scene], captions: list[str]) -> 
             table.writerow([f"{n:04}", f"{n:04}.png", caption, scene.background, *values])
 
 
-def write_registry(root: Path) -> None:
-    """Hash every file of scenes/; lines about other folders stay."""
-    file = root / "registry.txt"
-    old = file.read_text("utf-8").splitlines() if file.exists() else []
-    kept = [line for line in old if not line.startswith(("#", "overview.png", "scenes/"))]
-    paths = [root / "overview.png", *(root / "scenes").iterdir()]
-    new = [f"{path.relative_to(root).as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in paths]
-    file.write_text("\n".join([HEADER, *sorted(kept + new)]) + "\n", "utf-8", newline="\n")
-
-
 def write_numbers(card: Path, folder: Path, chosen: list[scenes.Scene], captions: list[str]) -> None:
     """Put the numbers of this run between the two marks in the data card."""
     things = [thing for scene in chosen for thing in scene.objects]
@@ -107,9 +94,7 @@ def write_numbers(card: Path, folder: Path, chosen: list[scenes.Scene], captions
     for name, counter in counts.items():
         rows[name] = ", ".join(f"{value} {count}" for value, count in counter.most_common())
     table = ["| what | number |", "|---|---|", *(f"| {what} | {number} |" for what, number in rows.items())]
-    before, rest = card.read_text("utf-8").split(BEGIN)
-    after = rest.split(END)[1]
-    card.write_text("\n".join([before + BEGIN, "", *table, "", END + after]), "utf-8", newline="\n")
+    write_between(card, "make_samples.py", table)
 
 
 if __name__ == "__main__":

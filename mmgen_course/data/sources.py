@@ -112,9 +112,22 @@ GLOVE_6B = Remote(
         ),
     ),
 )
+# timm's copy of torchvision's ResNet18_Weights.IMAGENET1K_V1 as safetensors; torchvision's own file is a pickle.
+# Size and hash: github.com/bkc39/rktorch, vision/weights.rkt. The same hash, after a comparison of all values with
+# torchvision's: github.com/denislabs/mojo-rl, tests/nn/test_resnet18_hub_weights.mojo.
+RESNET_18 = Remote(
+    "resnet18.tv_in1k.safetensors",
+    (
+        "https://huggingface.co/timm/resnet18.tv_in1k/resolve/bbd144b3e5565108aad885f145491d11bc6ce807/model.safetensors",
+        "https://huggingface.co/timm/resnet18.tv_in1k/resolve/main/model.safetensors",
+    ),
+    46_807_446,
+    "694f673df6520a3158624e8a89af086f59923ee4cd7436fe5bc3bc71d295ad81",
+)
 
 SOURCES = {
     "fashion-mnist": Source("70,000 grey photos of clothes, 28x28, in 10 classes", "MIT", FASHION_MNIST),
     "cifar-10": Source("60,000 colour photos, 32x32, in 10 classes", "not stated", (CIFAR_10,)),
     "glove-6b": Source("word vectors of 400,000 words, 100 numbers each", "PDDL 1.0", (GLOVE_6B,)),
+    "resnet-18": Source("weights of ResNet-18, trained on the photographs of ImageNet", "BSD-3-Clause", (RESNET_18,)),
 }

@@ -6,12 +6,13 @@ Representation", EMNLP 2014, https://aclanthology.org/D14-1162; their program: h
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from mmgen_course.data.registry import shipped
 from mmgen_course.features.glove_text import read_vectors, write_vectors
 from mmgen_course.features.vectors import WordVectors, open_vectors
 
@@ -21,6 +22,7 @@ __all__ = [
     "cooccurrences",
     "fit",
     "glove_loss",
+    "load_scene_vectors",
     "open_vectors",
     "read_vectors",
     "train_glove",
@@ -121,6 +123,10 @@ class GloVe(nn.Module):
         dot = (self.vector[i] * self.context_vector[j]).sum(-1)  # (P, d) -> (P,)
         return dot + self.bias[i] + self.context_bias[j]
 
+    def vectors(self, words: Sequence[str]) -> WordVectors:
+        """The vectors w + w~ of its V words, given in the order of the counts."""
+        return WordVectors(words, (self.vector + self.context_vector).detach())
+
 
 def fit(
     model: GloVe,
@@ -131,10 +137,10 @@ def fit(
     alpha: float = 0.75,
     batch_size: int = 1024,
     generator: torch.Generator | None = None,
-) -> list[float]:
+) -> Iterator[float]:
     """Fit the model to sparse counts by AdaGrad, the pairs in a new random order each epoch.
 
-    Returns J (equation 8) divided by the number of counted pairs for each epoch, each batch measured before its
+    Yields J (equation 8) divided by the number of counted pairs after each epoch, each batch measured before its
     step. The gradient is that of J/2, and AdaGrad as in the Stanford program, where the learning rate stands
     inside the sum too: a step of eta g / sqrt(1 + sum (eta g)^2), which is eta g at first. A batch of one pair
     gives the program's own steps; a larger one adds the gradients of its pairs.
@@ -148,7 +154,7 @@ def fit(
     Example:
         >>> words, counts = cooccurrences([["a", "red", "circle"]] * 9)
         >>> model = GloVe(len(words), dim=4, generator=torch.Generator().manual_seed(0))
-        >>> losses = fit(model, counts, epochs=200, generator=torch.Generator().manual_seed(1))
+        >>> losses = list(fit(model, counts, epochs=200, generator=torch.Generator().manual_seed(1)))
         >>> losses[-1] < 0.01 * losses[0]
         True
     """
@@ -157,7 +163,6 @@ def fit(
         raise ValueError("no two words of the corpus ever meet: give longer sentences")
     # lr / sqrt(a + sum g^2) with lr = 1 and a = 1 / eta^2 is the program's eta / sqrt(1 + sum (eta g)^2)
     optimizer = torch.optim.Adagrad(model.parameters(), lr=1.0, initial_accumulator_value=learning_rate**-2, eps=0.0)
-    losses = []
     for epoch in range(epochs):
         total = 0.0
         for batch in torch.randperm(len(x), generator=generator).split(batch_size):
@@ -168,8 +173,7 @@ def fit(
             total += loss.item()
         if not math.isfinite(total):
             raise FloatingPointError(f"the loss is {total} in epoch {epoch}: lower the learning rate {learning_rate}")
-        losses.append(total / len(x))
-    return losses
+        yield total / len(x)
 
 
 def train_glove(
@@ -186,9 +190,9 @@ def train_glove(
 ) -> WordVectors:
     """Train word vectors of `dim` numbers on sentences that are lists of words; a word's vector is w + w~.
 
-    `report` is called after the training with the number and the loss of each epoch, as `fit` returns it; the
-    same seed gives the same vectors. x_max = 100 suits billions of words: for a small corpus take a count that
-    few pairs exceed.
+    `report` is called after each epoch with its number, from 0, and its loss, as `fit` yields it. The same seed
+    gives the same vectors. x_max = 100 suits billions of words: for a small corpus take a count that few pairs
+    exceed.
 
     Raises:
         ValueError: the corpus has no word, or no two words ever meet.
@@ -209,4 +213,17 @@ def train_glove(
     for epoch, loss in enumerate(losses):
         if report is not None:
             report(epoch, loss)
-    return WordVectors(words, (model.vector + model.context_vector).detach())
+    return model.vectors(words)
+
+
+def load_scene_vectors() -> WordVectors:
+    """The vectors of all words of scenes, the held-out synonyms too, d = 50: what `mmgen train words` learned.
+
+    Raises:
+        MissingFile, WrongHash: the shipped file is not there, or has been changed.
+
+    Example:
+        >>> load_scene_vectors().nearest("crimson", n=1)[0][0]
+        'red'
+    """
+    return read_vectors(shipped("words/scenes.50d.txt"))

@@ -5,7 +5,8 @@
 
 from mmgen_course.recipes.recipe import Card, Recipe, card_path, read_card, write_card
 from mmgen_course.recipes.recogniser import RECOGNISER
+from mmgen_course.recipes.words import WORDS
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (RECOGNISER,)}
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (RECOGNISER, WORDS)}
 
 __all__ = ["RECIPES", "Card", "Recipe", "card_path", "read_card", "write_card"]

@@ -78,7 +78,9 @@ def read_card(path: Path) -> Card:
         >>> read_card(ROOT / "weights" / "recogniser.safetensors").recipe
         'recogniser'
     """
-    card = Card(**json.loads(card_path(path).read_text(encoding="utf-8")))
+    fields = json.loads(card_path(path).read_text(encoding="utf-8"))
+    fields["measured"] = {what: float(value) for what, value in fields["measured"].items()}  # JSON writes 1.0 or 1
+    card = Card(**fields)
     came = hashlib.sha256(path.read_bytes()).hexdigest()
     if came != card.sha256:
         raise ValueError(f"{card_path(path)} is the card of a file with sha256 {card.sha256}, {path} has {came}")

@@ -1,0 +1,195 @@
+"""`mmgen train` and what ships: every trained file has a card that is true of it, and the data card repeats it."""
+
+import json
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+
+import ship
+from data_files import register, write_between
+
+from mmgen_course.cli import app
+from mmgen_course.data import ROOT
+from mmgen_course.data.weights import load_weights
+from mmgen_course.features.recogniser import Recogniser, accuracy, load_recogniser, random_scenes
+from mmgen_course.recipes import RECIPES, Recipe, card_path, read_card, recogniser
+from mmgen_course.scenes import render
+from mmgen_course.train import seeded
+
+
+def mmgen(*arguments):
+    return CliRunner().invoke(app, arguments)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """The recipe of the recogniser, measured on a few scenes only."""
+    monkeypatch.setattr(recogniser, "measure", partial(recogniser.measure, n=4))
+
+
+# ---- mmgen train
+
+
+def test_train_writes_the_weights_of_a_model_that_has_learned_and_their_card(quick, tmp_path):
+    path = tmp_path / "new" / "r.safetensors"
+    result = mmgen("train", "recogniser", "--steps", "2", "--seed", "3", "--out", str(path), "--json")
+    assert result.exit_code == 0, result.output
+    said, card = json.loads(result.stdout), read_card(path)
+    assert (said["file"], said["recipe"], said["steps"], said["seed"]) == (str(path), "recogniser", 2, 3)
+    assert said["measured"] == card.measured
+    trained, first = Recogniser(), seeded(Recogniser, 3).state_dict()
+    load_weights(trained, path)
+    assert any(not torch.equal(value, first[name]) for name, value in trained.state_dict().items())
+    assert sorted(file.name for file in path.parent.iterdir()) == ["r.safetensors", "r.safetensors.json"]
+
+
+def test_the_same_seed_gives_the_same_file_and_another_another(quick, tmp_path):
+    for name, seed in (("a", "0"), ("b", "0"), ("c", "1")):
+        assert (
+            mmgen("train", "recogniser", "--steps", "2", "--seed", seed, "--out", str(tmp_path / name)).exit_code == 0
+        )
+    a, b, c = ((tmp_path / name).read_bytes() for name in "abc")
+    assert a == b
+    assert a != c
+
+
+def test_without_out_the_file_lies_in_trained_and_a_table_is_printed(quick, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = mmgen("train", "recogniser", "--steps", "1")
+    assert result.exit_code == 0
+    assert (tmp_path / "trained" / "recogniser.safetensors").exists()
+    assert "style" in result.stdout
+    assert "trained/recogniser.safetensors" in result.stdout
+
+
+def test_train_list_names_every_recipe():
+    result = mmgen("train", "list")
+    assert result.exit_code == 0
+    assert all(f" {name} " in result.stdout for name in RECIPES)
+
+
+@pytest.mark.parametrize("wrong", [["nothing"], ["recogniser", "--steps", "0"], ["recogniser", "--steps", "x"]])
+def test_wrong_usage_exits_with_2_and_writes_nothing(wrong, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert mmgen("train", *wrong).exit_code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_loss_that_is_not_finite_exits_with_1_and_names_the_step(quick, tmp_path, monkeypatch):
+    monkeypatch.setattr(recogniser, "train_recogniser", lambda *_: iter_then_fail())
+    result = mmgen("train", "recogniser", "--steps", "5", "--out", str(tmp_path / "r"))
+    assert result.exit_code == 1
+    assert "nan at step 1" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def iter_then_fail():
+    yield 1.0
+    raise FloatingPointError("the loss is nan at step 1: lower the rate")
+
+
+# ---- what ships
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_what_ships_was_made_by_its_recipe_with_its_default_steps(recipe):
+    card = read_card(ROOT / recipe.file)
+    assert (card.recipe, card.steps, card.seed) == (recipe.name, recipe.steps, 0)
+    assert card.measured
+
+
+def test_the_recogniser_reads_every_attribute_of_999_in_a_thousand_objects_it_never_saw():
+    shares = read_card(ROOT / RECIPES["recogniser"].file).measured
+    assert all(shares[name] >= 0.999 for name in ("shape", "colour", "size", "style", "position", "background"))
+    # and again, on other scenes than those that the card speaks of
+    generator = torch.Generator().manual_seed(7)
+    scenes = random_scenes(2000, generator, unseen=True)
+    again = accuracy(scenes, load_recogniser().read(render(scenes, generator=generator)))
+    assert min(again.values()) >= 0.995
+
+
+def test_a_card_of_another_file_is_refused(tmp_path):
+    (tmp_path / "w").write_bytes(b"abc")
+    card_path(tmp_path / "w").write_text(card_path(ROOT / RECIPES["recogniser"].file).read_text())
+    with pytest.raises(ValueError, match="is the card of a file with sha256"):
+        read_card(tmp_path / "w")
+
+
+def test_the_data_card_says_what_the_cards_say():
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert "\n".join(ship.describe(ROOT)) in text, "run python tools/ship.py"
+    assert f"{recogniser.MEASURED_ON:,} scenes that its training never showed" in " ".join(text.split())
+
+
+# ---- tools/ship.py
+
+TEXT = """before
+<!-- written by tools/ship.py, which overwrites what stands here -->
+stale
+<!-- end of what tools/ship.py writes -->
+after
+"""
+
+
+@pytest.fixture
+def trained(quick, tmp_path, monkeypatch):
+    """A folder with a trained recogniser, and an empty data folder; the only recipe is that of the recogniser."""
+    monkeypatch.setattr(ship, "RECIPES", {"recogniser": RECIPES["recogniser"]})
+    assert mmgen("train", "recogniser", "--steps", "1", "--out", str(tmp_path / "t" / "recogniser.safetensors"))
+    root = tmp_path / "data"
+    root.mkdir()
+    (root / "README.md").write_text(TEXT)
+    (root / "registry.txt").write_text("# old\nscenes/0.png 00\nweights/stale 00\n")
+    return tmp_path / "t", root
+
+
+def test_ship_copies_registers_and_describes(trained):
+    folder, root = trained
+    ship.main(["recogniser"], folder, root)
+    assert read_card(root / "weights" / "recogniser.safetensors") == read_card(folder / "recogniser.safetensors")
+    lines = (root / "registry.txt").read_text().splitlines()
+    names = ["scenes/0.png", "weights/recogniser.safetensors", "weights/recogniser.safetensors.json"]
+    assert [line.split()[0] for line in lines[1:]] == names
+    assert read_card(root / "weights" / "recogniser.safetensors").sha256 in lines[2]
+    card = (root / "README.md").read_text()
+    assert card.startswith("before\n")
+    assert card.endswith("after\n")
+    assert "stale" not in card
+    assert "| style | " in card
+
+
+def test_ship_refuses_a_file_that_was_changed_or_made_by_another_recipe(trained):
+    folder, root = trained
+    path = folder / "recogniser.safetensors"
+    other = Recipe("other", RECIPES["recogniser"].file, "", 1, RECIPES["recogniser"].train)
+    with pytest.raises(ValueError, match="by the recipe recogniser, not by other"):
+        ship.ship(other, folder, root)
+    path.write_bytes(path.read_bytes() + b"x")
+    with pytest.raises(ValueError, match="is the card of a file with"):
+        ship.ship(RECIPES["recogniser"], folder, root)
+    assert not (root / "weights").exists()
+
+
+def test_marks_that_are_not_there_once_are_refused(tmp_path):
+    card = tmp_path / "README.md"
+    for text in ("nothing", TEXT + TEXT):
+        card.write_text(text)
+        with pytest.raises(ValueError, match="must hold once"):
+            write_between(card, "ship.py", ["x"])
+        assert card.read_text() == text
+
+
+def test_register_replaces_the_lines_it_owns_and_no_other(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    (tmp_path / "registry.txt").write_text("# head\nother/x 11\na 00\nb 22\n")
+    register(tmp_path, ("a", "b"), [tmp_path / "a"])
+    head, a, other = (tmp_path / "registry.txt").read_text().splitlines()
+    assert head.startswith("# ")
+    assert a == "a ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert other == "other/x 11"

@@ -102,6 +102,8 @@ def test_what_ships_was_made_by_its_recipe_with_its_default_steps(recipe):
     card = read_card(ROOT / recipe.file)
     assert (card.recipe, card.steps, card.seed) == (recipe.name, recipe.steps, 0)
     assert card.measured
+    # and on the files that ship now, not on those of an earlier training
+    assert card.needs == {name: read_card(ROOT / name).sha256 for name in recipe.needs}, "train it anew"
 
 
 def test_the_recogniser_reads_every_attribute_of_999_in_a_thousand_objects_it_never_saw():

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Callable, Generator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from mmgen_course.data import shipped
 from mmgen_course.data.atomic import replacing
 
 Measured = dict[str, float]
@@ -22,6 +23,7 @@ class Recipe:
         steps: how many it takes for the result that ships.
         train: (path, steps, seed) -> yields the loss of each step, then writes the file, and returns what was
             measured, by name.
+        needs: the files below data/ that it builds on, which must be trained before it.
     """
 
     name: str
@@ -29,11 +31,14 @@ class Recipe:
     about: str
     steps: int
     train: Callable[[Path, int, int], Generator[float, None, Measured]]
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Card:
-    """How a trained file came to be, and how good it is; `sha256` ties the card to the file.
+    """How a trained file came to be, and how good it is.
+
+    `sha256` ties the card to the file, `needs` the file to those that it builds on: path below data/ -> sha256.
 
     Example:
         >>> Card("recogniser", steps=10, seed=0, seconds=3, sha256="ab", measured={"shape": 0.5}).measured["shape"]
@@ -46,6 +51,7 @@ class Card:
     seconds: int
     sha256: str
     measured: Measured
+    needs: dict[str, str] = field(default_factory=dict)
 
 
 def card_path(path: Path) -> Path:
@@ -60,8 +66,8 @@ def card_path(path: Path) -> Path:
 
 def write_card(path: Path, recipe: Recipe, steps: int, seed: int, seconds: float, measured: Measured) -> Card:
     """Write the card of a trained file beside it."""
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    card = Card(recipe.name, steps, seed, round(seconds), sha256, measured)
+    needs = {name: _sha256(shipped(name)) for name in recipe.needs}
+    card = Card(recipe.name, steps, seed, round(seconds), _sha256(path), measured, needs)
     with replacing(card_path(path)) as partial:
         partial.write_text(json.dumps(asdict(card), indent=1) + "\n", encoding="utf-8", newline="\n")
     return card
@@ -81,7 +87,11 @@ def read_card(path: Path) -> Card:
     fields = json.loads(card_path(path).read_text(encoding="utf-8"))
     fields["measured"] = {what: float(value) for what, value in fields["measured"].items()}  # JSON writes 1.0 or 1
     card = Card(**fields)
-    came = hashlib.sha256(path.read_bytes()).hexdigest()
+    came = _sha256(path)
     if came != card.sha256:
         raise ValueError(f"{card_path(path)} is the card of a file with sha256 {card.sha256}, {path} has {came}")
     return card
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

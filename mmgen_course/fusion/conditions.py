@@ -1,0 +1,166 @@
+"""A map of image regions and the words of a caption go in; a map that knows of both comes out, in four ways.
+
+Derived and compared in lesson 06_shared_space. Concatenation, FiLM and convolution see the caption as one vector;
+cross-attention lets each region look at each word. `Matcher` puts one of them before a judge: is the caption true?
+"""
+
+from collections.abc import Callable
+from math import isqrt
+
+import torch
+from einops import rearrange, reduce, repeat
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmgen_course.fusion.attention import MultiHeadAttention
+
+Regions = Float[Tensor, "n r c"]
+Words = Float[Tensor, "n t d"]
+Mask = Bool[Tensor, "n t"]
+
+
+def sentence(words: Words, mask: Mask) -> Float[Tensor, "n d"]:
+    """One vector a caption: the mean over its words, without padding.
+
+    Raises:
+        ValueError: a caption without words.
+
+    Example:
+        >>> sentence(torch.tensor([[[2.0], [4.0], [99.0]]]), torch.tensor([[True, True, False]]))
+        tensor([[3.]])
+    """
+    if not mask.any(dim=1).all():
+        raise ValueError(f"{int((~mask.any(dim=1)).sum())} of {len(mask)} captions have no word")
+    return words.masked_fill(~mask[..., None], 0).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+
+
+def concat(regions: Regions, text: Float[Tensor, "n d"]) -> Float[Tensor, "n r c_plus_d"]:
+    """The caption's vector written behind each region's: [h_r; t].
+
+    Example:
+        >>> concat(torch.zeros(1, 2, 1), torch.ones(1, 1)).tolist()
+        [[[0.0, 1.0], [0.0, 1.0]]]
+    """
+    return torch.cat([regions, repeat(text, "n d -> n r d", r=regions.shape[1])], dim=-1)
+
+
+def film(
+    regions: Regions, gamma: Float[Tensor, "n c"], beta: Float[Tensor, "n c"]
+) -> Regions:
+    """Each channel scaled and shifted as the caption wants, the same in all regions: gamma * h_r + beta.
+
+    Source: E. Perez et al., "FiLM: Visual Reasoning with a General Conditioning Layer", AAAI 2018, arXiv 1709.07871,
+    equation 2.
+
+    Example:
+        >>> film(torch.tensor([[[1.0], [2.0]]]), torch.tensor([[10.0]]), torch.tensor([[3.0]])).flatten()
+        tensor([13., 23.])
+    """
+    return gamma[:, None] * regions + beta[:, None]
+
+
+def text_convolution(maps: Float[Tensor, "n c h w"], kernels: Float[Tensor, "n c k k"]) -> Float[Tensor, "n c h w"]:
+    """Each channel of each map cross-correlated with a kernel of its own, which the caption has written.
+
+    The border is padded with zeros, so that the map keeps its size. Kernels of size 1 are FiLM without a shift; larger
+    ones see what lies beside, above and below.
+
+    Raises:
+        ValueError: the kernel's size is even: it has no middle.
+
+    Source: B. De Brabandere et al., "Dynamic Filter Networks", NIPS 2016, arXiv 1605.09673; here channel by channel.
+
+    Example:
+        >>> to_the_left = torch.tensor([[[[0.0, 0, 0], [0, 0, 1], [0, 0, 0]]]])  # takes from the right
+        >>> text_convolution(torch.tensor([[[[1.0, 2.0, 3.0]]]]), to_the_left).flatten()
+        tensor([2., 3., 0.])
+    """
+    n, c, k, _ = kernels.shape
+    if k % 2 == 0:
+        raise ValueError(f"expected kernels of odd size, with a middle; came {k} x {k}")
+    # one group a channel of an image: y_p = sum over u of K_u h_(p + u)
+    flat = rearrange(maps, "n c h w -> 1 (n c) h w")
+    mixed = F.conv2d(flat, rearrange(kernels, "n c a b -> (n c) 1 a b"), padding=k // 2, groups=n * c)
+    return rearrange(mixed, "1 (n c) h w -> n c h w", n=n)
+
+
+class Concat(nn.Module):
+    """y_r = W [h_r; t] + b: the caption adds the same vector to all regions.
+
+    Example:
+        >>> Concat(48, 64, width=32)(torch.zeros(2, 16, 48), torch.zeros(2, 5, 64), torch.ones(2, 5).bool()).shape
+        torch.Size([2, 16, 32])
+    """
+
+    def __init__(self, regions: int, words: int, width: int) -> None:
+        super().__init__()
+        self.mix = nn.Linear(regions + words, width)
+
+    def forward(self, regions: Regions, words: Words, mask: Mask) -> Regions:
+        """(N, R, C) regions and (N, T, D) words -> (N, R, W)."""
+        return self.mix(concat(regions, sentence(words, mask)))
+
+
+class FiLM(nn.Module):
+    """y_r = gamma(t) * (W h_r) + beta(t): the caption turns channels up, down and over.
+
+    Example:
+        >>> FiLM(48, 64, width=32)(torch.zeros(2, 16, 48), torch.zeros(2, 5, 64), torch.ones(2, 5).bool()).shape
+        torch.Size([2, 16, 32])
+    """
+
+    def __init__(self, regions: int, words: int, width: int) -> None:
+        super().__init__()
+        self.mix = nn.Linear(regions, width, bias=False)
+        self.gamma, self.beta = nn.Linear(words, width), nn.Linear(words, width)
+
+    def forward(self, regions: Regions, words: Words, mask: Mask) -> Regions:
+        """(N, R, C) regions and (N, T, D) words -> (N, R, W)."""
+        t = sentence(words, mask)
+        return film(self.mix(regions), self.gamma(t), self.beta(t))
+
+
+class TextConvolution(nn.Module):
+    """y_p = sum over u of K_u(t) * (W h_(p + u)) + b: the caption writes a 3 x 3 kernel for each channel.
+
+    The regions are taken for a square, row by row.
+
+    Example:
+        >>> fusion = TextConvolution(48, 64, width=32)
+        >>> fusion(torch.zeros(2, 16, 48), torch.zeros(2, 5, 64), torch.ones(2, 5).bool()).shape
+        torch.Size([2, 16, 32])
+    """
+
+    def __init__(self, regions: int, words: int, width: int) -> None:
+        super().__init__()
+        self.mix = nn.Linear(regions, width, bias=False)
+        self.kernels = nn.Linear(words, 9 * width)
+        self.bias = nn.Parameter(torch.zeros(width))
+
+    def forward(self, regions: Regions, words: Words, mask: Mask) -> Regions:
+        """(N, R, C) regions and (N, T, D) words -> (N, R, W)."""
+        kernels = rearrange(self.kernels(sentence(words, mask)), "n (c a b) -> n c a b", a=3, b=3)
+        maps = rearrange(self.mix(regions), "n (h w) c -> n c h w", h=isqrt(regions.shape[1]))
+        return rearrange(text_convolution(maps, kernels), "n c h w -> n (h w) c") + self.bias
+
+
+class CrossAttention(nn.Module):
+    """y_r = W h_r + sum over words s of A_rs v_s: each region asks the words, and adds what it is told.
+
+    Example:
+        >>> fusion = CrossAttention(48, 64, width=32)
+        >>> fusion(torch.zeros(2, 16, 48), torch.zeros(2, 5, 64), torch.ones(2, 5).bool()).shape
+        torch.Size([2, 16, 32])
+    """
+
+    def __init__(self, regions: int, words: int, width: int, heads: int = 4) -> None:
+        super().__init__()
+        self.mix = nn.Linear(regions, width, bias=False)
+        self.ask = MultiHeadAttention(width, words, heads)
+
+    def forward(self, regions: Regions, words: Words, mask: Mask) -> Regions:
+        """(N, R, C) regions and (N, T, D) words -> (N, R, W)."""
+        h = self.mix(regions)
+        told, _ = self.ask(h, words, mask[:, None])
+        return h + told

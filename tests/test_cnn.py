@@ -120,20 +120,34 @@ def test_the_kernel_is_not_the_matrix():
     assert (matrix != 0).sum() == 4 * 3 * (3 * 8 - 2) ** 2
 
 
-def test_conv_matrix_passes_gradients_to_the_kernel():
-    weight, x = noise(2, 1, 2, 2).requires_grad_(), noise(1, 1, 4, 4)
-    ours = torch.autograd.grad((conv_matrix(weight, 4) @ x.flatten()).square().sum(), weight)
-    theirs = torch.autograd.grad(F.conv2d(x, weight).square().sum(), weight)
-    torch.testing.assert_close(ours, theirs)
+@unhurried
+@given(convolutions())
+def test_conv_matrix_passes_gradients_to_the_kernel(convolution):
+    x, weight, *options = convolution
+    weight.requires_grad_()
+    convolved = F.conv2d(x, weight, None, *options)
+    above = noise(*convolved.shape, seed=7)
+    product = x.flatten(1) @ conv_matrix(weight, x.shape[2:], *options).T
+    (ours,) = torch.autograd.grad((product * above.flatten(1)).sum(), weight)
+    (theirs,) = torch.autograd.grad((convolved * above).sum(), weight)
+    torch.testing.assert_close(ours, theirs, atol=1e-10, rtol=1e-10)
 
 
-@pytest.mark.parametrize(
-    "line", [(8, 3, 1, 0, 1), (8, 3, 2, 1, 1), (9, 2, 3, 0, 2), (5, 5, 1, 0, 1), (1, 3, 1, 1, 1), (7, 3, 2, 2, 3)]
-)
+lines = st.tuples(*(st.integers(low, high) for low, high in ((1, 12), (1, 4), (1, 4), (0, 3), (1, 3))))
+
+
+@given(lines)
 def test_output_size_counts_the_places(line):
     n, kernel, stride, padding, dilation = line
     last_pixels = (i * stride - padding + dilation * (kernel - 1) for i in range(n + 2 * padding))
-    assert output_size(*line) == sum(pixel < n + padding for pixel in last_pixels)
+    places = sum(pixel < n + padding for pixel in last_pixels)
+    if places:
+        assert output_size(*line) == places
+        y = F.conv1d(torch.zeros(1, 1, n), torch.zeros(1, 1, kernel), None, stride, padding, dilation)
+        assert y.shape == (1, 1, places)
+    else:
+        with pytest.raises(ValueError, match="does not fit"):
+            output_size(*line)
 
 
 windows = st.builds(

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmgen_course.features import glove
-from mmgen_course.features.glove import GloVe, cooccurrences, fit, glove_loss, train_glove, weight
+from mmgen_course.features.glove import GloVe, adagrad_step, cooccurrences, fit, glove_loss, train_glove, weight
 
 CORPUS = [
     f"a {size} {colour} {shape} {side} of a {shape}".split()
@@ -85,10 +85,14 @@ def test_loss_is_equation_8() -> None:
     assert glove_loss(model(i, j), x, 10.0, 0.6).item() == pytest.approx(slow)
 
 
-def test_one_pair_a_step_equals_the_stanford_program() -> None:
-    """`glove.c` with one thread, as a loop over plain lists, the pairs in the same order."""
-    _, counts = cooccurrences(CORPUS[:5], 3)
-    dim, eta, x_max, alpha = 3, 0.2, 2.0, 0.75
+def one_pair_a_step(
+    counts: torch.Tensor, dim: int, eta: float, epochs: int, square_first: bool
+) -> tuple[list[list[float]], list[float]]:
+    """`glove.c` with one thread, as a loop over plain lists: w with b for each word, and the cost of each epoch.
+
+    The program adds the square of a gradient after the step that it makes; with `square_first` it is added before.
+    """
+    x_max, alpha = 2.0, 0.75
     model = GloVe(counts.shape[0], dim, seeded()).double()
     vector, context = (
         torch.cat([v, b[:, None]], 1).tolist()
@@ -96,9 +100,8 @@ def test_one_pair_a_step_equals_the_stanford_program() -> None:
     )
     squares = [[[1.0] * (dim + 1) for _ in rows] for rows in (vector, context)]
     (rows, columns), values = counts.indices().tolist(), counts.values().float().double().tolist()
-    cost = []
-    order = seeded(5)
-    for _ in range(3):
+    cost, order = [], seeded(5)
+    for _ in range(epochs):
         total = 0.0
         for pair in torch.randperm(len(values), generator=order).tolist():
             w, c, s, t = vector[rows[pair]], context[columns[pair]], squares[0][rows[pair]], squares[1][columns[pair]]
@@ -107,17 +110,60 @@ def test_one_pair_a_step_equals_the_stanford_program() -> None:
             total += 0.5 * fdiff * diff
             for k in range(dim + 1):
                 g, h = (eta * fdiff * c[k], eta * fdiff * w[k]) if k < dim else (eta * fdiff,) * 2
-                # the program steps first and adds the square after it
-                w[k] -= g / math.sqrt(s[k] + g * g)
-                c[k] -= h / math.sqrt(t[k] + h * h)
+                w[k] -= g / math.sqrt(s[k] + square_first * g * g)
+                c[k] -= h / math.sqrt(t[k] + square_first * h * h)
                 s[k] += g * g
                 t[k] += h * h
         cost.append(total / len(values))
-    losses = list(fit(model, counts, 3, eta, x_max, alpha, batch_size=1, generator=seeded(5)))
+    return vector, cost
+
+
+def test_one_pair_a_step_equals_the_stanford_program_with_the_square_before_the_step() -> None:
+    _, counts = cooccurrences(CORPUS[:5], 3)
+    vector, cost = one_pair_a_step(counts, dim=3, eta=0.2, epochs=3, square_first=True)
+    model = GloVe(counts.shape[0], 3, seeded()).double()
+    losses = list(fit(model, counts, 3, 0.2, x_max=2.0, batch_size=1, generator=seeded(5)))
     assert losses == pytest.approx([2 * total for total in cost], rel=1e-5)
-    assert torch.cat([model.vector, model.bias[:, None]], 1).tolist() == [
-        pytest.approx(row, abs=1e-5) for row in vector
-    ]
+    mine = torch.cat([model.vector, model.bias[:, None]], 1).tolist()
+    assert mine == [pytest.approx(row, abs=1e-5) for row in vector]
+
+
+def test_that_order_matters_little_at_the_programs_own_rate() -> None:
+    _, counts = cooccurrences(CORPUS, 3)
+    (_, first), (_, after) = (one_pair_a_step(counts, 3, 0.05, 25, square_first) for square_first in (True, False))
+    assert first != after
+    assert first == pytest.approx(after, rel=0.02)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    gradients=st.lists(st.lists(st.floats(-1e4, 1e4), min_size=3, max_size=3), min_size=1, max_size=8),
+    eta=st.floats(0.01, 2),
+)
+def test_a_step_equals_torchs_adagrad(gradients: list[list[float]], eta: float) -> None:
+    theta, squares = torch.zeros(3).double(), torch.zeros(3).double()
+    theirs = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+    # lr / sqrt(a + sum g^2) with lr = 1 and a = 1 / eta^2 is eta / sqrt(1 + sum (eta g)^2)
+    optimizer = torch.optim.Adagrad([theirs], lr=1.0, initial_accumulator_value=eta**-2, eps=0.0)
+    for gradient in gradients:
+        adagrad_step(theta, torch.tensor(gradient).double(), squares, eta)
+        theirs.grad = torch.tensor(gradient).double()
+        optimizer.step()
+    assert torch.allclose(theta, theirs.detach(), rtol=1e-9)
+    assert theta.abs().max() <= len(gradients)
+
+
+def test_a_batch_adds_the_gradients_of_its_pairs() -> None:
+    _, counts = cooccurrences(CORPUS, 3)
+    models = [GloVe(counts.shape[0], 3, seeded()).double() for _ in range(2)]
+    next(fit(models[0], counts, 1, 0.1, x_max=4.0, batch_size=10_000))
+    (i, j), x = counts.indices(), counts.values()
+    parameters = list(models[1].parameters())
+    pairs = [0.5 * glove_loss(models[1](i[[k]], j[[k]]), x[[k]], 4.0) for k in range(len(x))]
+    gradients = [torch.autograd.grad(pair, parameters) for pair in pairs]
+    for parameter, stepped, *each in zip(parameters, models[0].parameters(), *gradients, strict=True):
+        g = 0.1 * torch.stack(each).sum(0)
+        assert torch.allclose(stepped, parameter - g / (1 + g**2).sqrt(), atol=1e-6)
 
 
 # ---- training

@@ -1,5 +1,6 @@
 """Word vectors by word, and their files: against a line-by-line reader, torchtext, and files as bad as they come."""
 
+import hashlib
 import math
 import os
 import pickle
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torchtext.vocab import Vectors
 
-from mmgen_course.data.errors import DataError, EmptyFile, MissingFile
+from mmgen_course.data.errors import DataError, EmptyFile, MissingFile, WrongHash
 from mmgen_course.features import glove_text
 from mmgen_course.features.glove_text import read_vectors, write_vectors
 from mmgen_course.features.vectors import (
@@ -127,26 +128,31 @@ def files(draw: st.DrawFn) -> bytes:
 
 
 @settings(deadline=None, max_examples=150)
-@given(content=files(), block=st.sampled_from([1, 20, 60, 2**20]))
-@example(content=b"first 1 2 3\n\xef\xbb\xbfa 1 2 3\n", block=1)
-@example(content=b"first 1 2 3\na 1 2\nb 1 2 3 4\n", block=2**20)
-@example(content=b"first 1 2 3\na\r 1 2 3\n", block=2**20)
-@example(content=b"first 1 2 3\n\na 1 2 3\n", block=2**20)
+@given(content=files(), block=st.sampled_from([1, 20, 60, 2**20]), rows=st.sampled_from([1, 100]))
+@example(content=b"first 1 2 3\n\xef\xbb\xbfa 1 2 3\n", block=1, rows=100)
+@example(content=b"first 1 2 3\na 1 2\nb 1 2 3 4\n", block=2**20, rows=100)
+@example(content=b"first 1 2 3\na\r 1 2 3\n", block=2**20, rows=100)
+@example(content=b"first 1 2 3\n\na 1 2 3\n", block=2**20, rows=100)
+@example(content=b"first 1 2 3\na \t1 2 3\n", block=2**20, rows=100)
+@example(content=b"first 1 2 3\na 1 x 3\nb 1 2", block=2**20, rows=100)
+@example(content=b"first 1 2 3\na 1 3.4028236e38 3\n", block=2**20, rows=100)
+@example(content=b"first 1 2 3\na 1 -3.4028235677e38 3\n", block=2**20, rows=100)
 def test_reader_equals_a_line_by_line_reader(
-    tmp_path_factory: pytest.TempPathFactory, content: bytes, block: int
+    tmp_path_factory: pytest.TempPathFactory, content: bytes, block: int, rows: int
 ) -> None:
-    path = written(tmp_path_factory.getbasetemp(), content)
+    path, room = written(tmp_path_factory.getbasetemp(), content), rows
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(glove_text, "BLOCK", block)
+        patch.setattr(glove_text, "_rows_expected", lambda *_: room)
         try:
             words, rows, duplicates = slow_read(content, DIM)
+            bad_line = None
         except ValueError as fault:
+            (bad_line,) = fault.args
+        if bad_line is not None:
             with pytest.raises(BadLine) as caught:
                 read_vectors(path)
-            # a cut file is refused before or after another fault, depending on the block
-            cut = isinstance(caught.value, CutFile)
-            expected = content.count(b"\n") + 1 if cut else fault.args[0]
-            assert caught.value.line == expected
+            assert caught.value.line == bad_line
         else:
             vectors = read_vectors(path)
             assert vectors.words == words
@@ -154,12 +160,40 @@ def test_reader_equals_a_line_by_line_reader(
             assert vectors.duplicates == duplicates
 
 
+def test_blocks_are_put_together_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(glove_text, "BLOCK", 100)
+    content = b"".join(b"w%d %d %.3f\n" % (i % 1900, i, -i / 8) for i in range(2000))
+    vectors = read_vectors(written(tmp_path, content))
+    assert vectors.words == [f"w{i}" for i in range(1900)]
+    assert vectors.matrix.tolist() == [[i, -i / 8] for i in range(1900)]
+    assert vectors.duplicates == 100
+
+
+def test_rows_are_expected_as_many_as_there_are(tmp_path: Path) -> None:
+    path = written(tmp_path, b"".join(b"word%d 0.25 -1.5\n" % i for i in range(20_000)))
+    with path.open("rb") as stream:
+        expected = glove_text._rows_expected(path, stream)
+    assert 20_000 <= expected < 30_000
+    assert len(read_vectors(path)) == 20_000
+
+
+def test_a_file_whose_later_lines_are_shorter_is_read_too(tmp_path: Path) -> None:
+    long, short = (
+        b"".join(b"w%d 0.%050d\n" % (i, i) for i in range(2000)),
+        b"".join(b"v%d 1\n" % i for i in range(50_000)),
+    )
+    vectors = read_vectors(written(tmp_path, long + short))
+    assert len(vectors) == 52_000
+    assert vectors.matrix[2000:].unique().tolist() == [1]
+    assert vectors["w1999"].item() == pytest.approx(1999e-50)
+
+
 def test_plain_lines_go_through_polars_and_odd_ones_cost_only_themselves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow: list[bytes] = []
-    parse = glove_text._parse_line
-    monkeypatch.setattr(glove_text, "_parse_line", lambda *a: slow.append(a[2]) or parse(*a))
+    parse = glove_text.parse_line
+    monkeypatch.setattr(glove_text, "parse_line", lambda *a: slow.append(a[2]) or parse(*a))
     read_vectors(written(tmp_path, b"a 1 2\n, 1 2\n. . 1 2\r\nb 1 2 \nc\t 1 2\n"))
     assert slow == [b". . 1 2", b"c\t 1 2"]
 
@@ -222,6 +256,7 @@ def test_a_few_words_that_are_not_utf8_are_left_out_and_counted(tmp_path: Path) 
         (b"2 3\nred 1 2 3\nblue 4 5 6\n", ["red", "blue"]),  # word2vec
         (b"\xef\xbb\xbf2 3\r\nred 1 2 3 \r\nblue 4 5 6 \r\n", ["red", "blue"]),
         (b"2 1\nred 1\nblue 4\n", ["red", "blue"]),
+        (b"red 1 2 3 \nblue 4 5 6 \n", ["red", "blue"]),  # a space at the end of each line, as fastText writes
         (b"3 1\nred 1\nblue 4\n", ["3", "red", "blue"]),  # one number a word: no header, as the count differs
         (b". . . 1 2 3\nat name@domain.com 4 5 6\n", [". . .", "at name@domain.com"]),
         (b"1999 1 2 3\n2 4 5 6\n", ["1999", "2"]),
@@ -255,6 +290,7 @@ FIRST = b"first 1 2 3\n"
         (FIRST + b"b 1 2 3 4\n", WrongDimension, "line 2: expected a word and 3 numbers, came 4 numbers"),
         (FIRST + b"\n" + FIRST, WrongDimension, "line 2: expected a word and 3 numbers, came 0 numbers in ''"),
         (b"2 3\nb 1 2\nc 1 2 3\n", WrongDimension, "line 2: expected a word and 3 numbers, came 2 numbers"),
+        (b"2 3000000000\nb 1 2\nc 1 2\n", WrongDimension, "line 2: expected a word and 3000000000 numbers, as"),
         (b"word\n", WrongDimension, "line 1: expected a word, a space and numbers, came 'word'"),
         (FIRST + b" 1 2 3\n", WrongDimension, "line 2"),
         (FIRST + b"b 1 x 3\n", NotANumber, "line 2: expected a word and 3 finite decimal numbers, came 'x'"),
@@ -292,6 +328,14 @@ def test_no_file(tmp_path: Path) -> None:
         read_vectors(tmp_path / "none.txt")
 
 
+def test_a_file_of_the_stanford_program_is_read(tmp_path: Path) -> None:
+    # `glove.c` prints "%lf", six digits after the point, and a last line for all words that it does not know
+    content = b"the 0.418000 -0.000001\nof 0.708530 12.345678\n<unk> 0.000000 -0.100000\n"
+    vectors = read_vectors(written(tmp_path, content))
+    assert vectors.words == ["the", "of", "<unk>"]
+    assert vectors.matrix.tolist() == torch.tensor([[0.418, -1e-6], [0.70853, 12.345678], [0, -0.1]]).tolist()
+
+
 # ---- writing
 
 
@@ -326,7 +370,8 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(OSError, match="no space"):
         new.save(tmp_path / "v.safetensors")
     assert read_vectors(tmp_path / "v.txt").words == open_vectors(tmp_path / "v.safetensors").words == ["old"]
-    assert len(list(tmp_path.iterdir())) == 2
+    assert open_vectors(tmp_path / "v.safetensors", verify=True).words == ["old"]
+    assert {file.name for file in tmp_path.iterdir()} == {"v.txt", "v.safetensors", "v.safetensors.sha256"}
 
 
 # ---- saving and opening
@@ -340,6 +385,23 @@ def test_saved_vectors_open_the_same(tmp_path: Path) -> None:
     assert torch.equal(opened.matrix, vectors.matrix)
     assert opened.duplicates == 2
     assert stat.S_IMODE((tmp_path / "v.safetensors").stat().st_mode) & 0o400
+
+
+def test_a_changed_file_is_refused_when_it_is_verified(tmp_path: Path) -> None:
+    path = tmp_path / "v.safetensors"
+    random_vectors(["red", "blue"], 3).save(path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (tmp_path / "v.safetensors.sha256").read_text() == f"{digest}  v.safetensors\n"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-12] + bytes([whole[-12] ^ 1]) + whole[-11:])  # in the matrix
+    assert open_vectors(path).words == ["red", "blue"]
+    with pytest.raises(WrongHash, match=digest):
+        open_vectors(path, verify=True)
+    random_vectors(["red"], 3).save(path)
+    assert open_vectors(path, verify=True).words == ["red"]
+    (tmp_path / "v.safetensors.sha256").unlink()
+    with pytest.raises(MissingFile, match=r"v\.safetensors\.sha256"):
+        open_vectors(path, verify=True)
 
 
 def test_an_opened_matrix_can_be_changed_but_not_its_file(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from mmgen_course.features.vectors import WordVectors, open_vectors
 __all__ = [
     "GloVe",
     "WordVectors",
+    "adagrad_step",
     "cooccurrences",
     "fit",
     "glove_loss",
@@ -128,6 +129,27 @@ class GloVe(nn.Module):
         return WordVectors(words, (self.vector + self.context_vector).detach())
 
 
+@torch.no_grad()
+def adagrad_step(theta: Tensor, gradient: Tensor, squares: Tensor, learning_rate: float) -> None:
+    """Change theta by one step of AdaGrad, and add to `squares`, which are zeros at first; all have one shape.
+
+    A number's rate falls with the gradients that it has seen, and no step is longer than 1. The Stanford program
+    adds the square of a gradient after the step, which would be far too long for the sum over a batch.
+
+    Source: J. Duchi, E. Hazan, Y. Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic
+    Optimization", JMLR 12, 2011, with a 1 in the root as in `glove.c`.
+
+    Example:
+        >>> theta, squares = torch.zeros(2), torch.zeros(2)
+        >>> adagrad_step(theta, torch.tensor([0.01, -100.0]), squares, learning_rate=1.0)
+        >>> [round(value, 3) for value in theta.tolist()]
+        [-0.01, 1.0]
+    """
+    # theta <- theta - eta g / sqrt(1 + sum (eta g)^2)
+    squares += (learning_rate * gradient) ** 2
+    theta -= learning_rate * gradient / (1 + squares).sqrt()
+
+
 def fit(
     model: GloVe,
     counts: Float[Tensor, "v v"],
@@ -141,15 +163,12 @@ def fit(
     """Fit the model to sparse counts by AdaGrad, the pairs in a new random order each epoch.
 
     Yields J (equation 8) divided by the number of counted pairs after each epoch, each batch measured before its
-    step. The gradient is that of J/2, and AdaGrad as in the Stanford program, where the learning rate stands
-    inside the sum too: a step of eta g / sqrt(1 + sum (eta g)^2), which is eta g at first. A batch of one pair
-    gives the program's own steps; a larger one adds the gradients of its pairs.
+    step. The gradient is that of J/2, for a batch the sum over its pairs. The Stanford program takes one pair a
+    step, and its step is longer by at most (eta g)^2 / 2 of itself: see `adagrad_step`.
 
     Raises:
         ValueError: no pair was counted.
         FloatingPointError: the loss is no longer finite; the message names the epoch.
-
-    Source: J. Duchi, E. Hazan, Y. Singer, JMLR 12, 2011; `glove.c`.
 
     Example:
         >>> words, counts = cooccurrences([["a", "red", "circle"]] * 9)
@@ -161,15 +180,15 @@ def fit(
     (i, j), x = counts.coalesce().indices(), counts.coalesce().values().float()
     if not len(x):
         raise ValueError("no two words of the corpus ever meet: give longer sentences")
-    # lr / sqrt(a + sum g^2) with lr = 1 and a = 1 / eta^2 is the program's eta / sqrt(1 + sum (eta g)^2)
-    optimizer = torch.optim.Adagrad(model.parameters(), lr=1.0, initial_accumulator_value=learning_rate**-2, eps=0.0)
+    parameters = list(model.parameters())
+    squares = [torch.zeros_like(parameter) for parameter in parameters]
     for epoch in range(epochs):
         total = 0.0
         for batch in torch.randperm(len(x), generator=generator).split(batch_size):
             loss = glove_loss(model(i[batch], j[batch]), x[batch], x_max, alpha)
-            optimizer.zero_grad()
-            (loss / 2).backward()
-            optimizer.step()
+            gradients = torch.autograd.grad(loss / 2, parameters)
+            for parameter, gradient, square in zip(parameters, gradients, squares, strict=True):
+                adagrad_step(parameter, gradient, square, learning_rate)
             total += loss.item()
         if not math.isfinite(total):
             raise FloatingPointError(f"the loss is {total} in epoch {epoch}: lower the learning rate {learning_rate}")

@@ -1,28 +1,32 @@
 """A text file of word vectors goes in, as GloVe, word2vec and fastText write it; words and a matrix come out, and back.
 
-Derived in lesson 04_glove_features. Blocks of lines go through polars; `_parse_line` says what a line means, and every
-line that is not plain goes through it.
+Derived in lesson 04_glove_features. Blocks of lines go through polars, some at a time; a line that is not plain goes
+through `parse_line`, which says what a line means.
 """
 
 import re
+from collections import deque
 from collections.abc import Iterator
-from itertools import takewhile
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import polars as pl
 import torch
+from torch import Tensor
 
 from mmgen_course.data.atomic import replacing
 from mmgen_course.data.errors import EmptyFile, MissingFile
-from mmgen_course.features.vectors import CutFile, NotANumber, NotFinite, NotUtf8, WordVectors, WrongDimension
+from mmgen_course.features.glove_lines import NO_WORD, is_utf8, numbers_at_end, parse_line, shown, stripped
+from mmgen_course.features.vectors import CutFile, NotUtf8, WordVectors, WrongDimension
 
-BLOCK = 8 * 2**20  # bytes read at once: larger ones take more memory, smaller ones more time
+BLOCK = 3 * 2**20  # bytes read at once: larger ones take more memory, smaller ones more time
+AHEAD = 2  # blocks that other threads parse, while one more is put into the matrix
+TOO_LARGE = float(np.finfo(np.float32).max) + 2**103  # the least double that becomes infinite as float32
 BOM = b"\xef\xbb\xbf"
-NUMBER = re.compile(rb"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-NOT_FINITE = re.compile(rb"[+-]?(nan|inf|infinity)", re.IGNORECASE)
-NO_WORD = ""  # stands for a word that is not UTF-8
+
+Block = tuple[list[str], np.ndarray]  # the words of N lines and their numbers (N, dim)
 
 
 class Layout(NamedTuple):
@@ -43,7 +47,8 @@ def read_vectors(path: str | Path) -> WordVectors:
     is not UTF-8, as a few in glove.6B, is left out and counted in `not_utf8`. A number becomes
     the nearest double, then the nearest float32.
 
-    Memory: the matrix, the words, and a few times `BLOCK`.
+    Memory: the matrix, the words, and a few times `BLOCK`; for a moment twice the matrix, if the first lines are
+    much longer than the others.
 
     Raises:
         MissingFile: there is no such file.
@@ -65,92 +70,129 @@ def read_vectors(path: str | Path) -> WordVectors:
     if not path.is_file():
         raise MissingFile(path, "a text file of word vectors", "no such file", "Check the name, or download it.")
     with path.open("rb") as stream:
-        n_lines = sum(block.count(b"\n") for block in iter(lambda: stream.read(BLOCK), b""))
-        dim, skip, promised = _layout(path, stream, n_lines)
-        n_words = n_lines - (promised is not None)
-        if promised not in (None, n_words):
-            came = f"{n_words} complete lines after it"
-            raise CutFile(path, n_lines, f"{promised} words, as the header says", came, "Get the file again.")
+        dim, skip, promised = _layout(path, stream)
+        matrix = torch.empty(_rows_expected(path, stream), dim)
+        words: list[str] = []
+        first = 1 if promised is None else 2  # the number of the first line with a word
         stream.seek(skip)
-        matrix = torch.empty(n_words, dim)
-        filled, line = matrix.numpy(), n_lines - n_words + 1
-        first_line: dict[str, int] = {}  # of each word
-        not_utf8: list[int] = []
-        for block in _blocks(path, stream, n_lines):
-            words, rows = _parse_block(path, block, line, dim)
-            # setdefault returns the line of an earlier one if there is one
-            not_utf8 += [line + i for i, word in enumerate(words) if word == NO_WORD]
-            new = [i for i, word in enumerate(words) if word and first_line.setdefault(word, line + i) == line + i]
-            at = len(first_line) - len(new)
-            filled[at : at + len(new)] = rows if len(new) == len(rows) else rows[new]
-            line += len(words)
-    if 100 * len(not_utf8) > n_words:
-        came = f"{len(not_utf8)} of {n_words} that are not, the first here"
-        raise NotUtf8(path, not_utf8[0], "words in UTF-8", came, "Give the unpacked text file, in UTF-8.")
-    duplicates = n_words - len(first_line) - len(not_utf8)
-    return WordVectors(list(first_line), matrix[: len(first_line)], duplicates, len(not_utf8))
+        for new, rows in _parsed(path, stream, first, dim):
+            at, end = len(words), len(words) + len(new)
+            if end > len(matrix):
+                matrix = torch.cat([matrix[:at], torch.empty(end // 4 + len(new), dim)])
+            matrix.numpy()[at:end] = rows
+            words += new
+    if promised not in (None, len(words)):
+        came = f"{len(words)} complete lines after it"
+        remedy = "Get the file again."
+        raise CutFile(path, first + len(words) - 1, f"{promised} words, as the header says", came, remedy)
+    return _without_repeats(path, words, matrix, first)
 
 
-def _layout(path: Path, stream: BinaryIO, n_lines: int) -> Layout:
-    """Look at the first two lines of a file that has n_lines complete ones."""
+def _without_repeats(path: Path, words: list[str], matrix: Tensor, first: int) -> WordVectors:
+    """Of each word the first, and none that is not UTF-8; the first word stood on the line `first`."""
+    known = dict.fromkeys(words)
+    not_utf8 = words.count(NO_WORD) if NO_WORD in known else 0
+    if 100 * not_utf8 > len(words):
+        came = f"{not_utf8} of {len(words)} that are not, the first here"
+        line = first + words.index(NO_WORD)
+        raise NotUtf8(path, line, "words in UTF-8", came, "Give the unpacked text file, in UTF-8.")
+    known.pop(NO_WORD, None)
+    if len(known) < len(words):
+        at = dict(zip(reversed(words), range(len(words) - 1, -1, -1), strict=True))  # the first place of each
+        for to, word in enumerate(known):  # never below `at`, so that no row is lost
+            matrix[to] = matrix[at[word]]
+    return WordVectors(list(known), matrix[: len(known)], len(words) - len(known) - not_utf8, not_utf8)
+
+
+def _rows_expected(path: Path, stream: BinaryIO) -> int:
+    """How many lines the file has, judged by its beginning, and a quarter more; rows never filled take no memory."""
     stream.seek(0)
+    beginning = stream.read(2**16)
+    return 5 * (beginning.count(b"\n") + 1) * path.stat().st_size // (4 * len(beginning))
+
+
+def _layout(path: Path, stream: BinaryIO) -> Layout:
+    """Look at the first two lines of a file."""
     first, second = stream.readline(), stream.readline()
     mark = len(BOM) if first.startswith(BOM) else 0
-    head = _stripped(first[mark:])
+    head = stripped(first[mark:])
     if not head and not second:
         raise EmptyFile(path, "a word and its numbers on each line", "an empty file", "Get the file again.")
     # a header is two whole numbers; if all words had one number, so might a line of the file be
     if re.fullmatch(rb"[0-9]+ [0-9]+", head):
         promised, dim = map(int, head.split(b" "))
-        if _stripped(second).count(b" ") != 1 or (promised, dim) == (n_lines - 1, 1):
+        if stripped(second).count(b" ") != 1 or (promised, dim) == (1 + _count_lines(stream), 1):
             if not promised or not dim or not second:
                 raise EmptyFile(path, "words after the header", f"{head.decode()!r} only", "Get the file again.")
+            if len(second) < 2 * dim:  # or a wrong header would ask for any amount of memory
+                raise WrongDimension(path, 2, f"a word and {dim} numbers, as the header says", shown(second))
             return Layout(dim, len(first), promised)
-    dim = _numbers_at_end(head.split(b" ")[1:])
+    dim = numbers_at_end(head.split(b" ")[1:])
     if not dim:
-        raise WrongDimension(path, 1, "a word, a space and numbers", _shown(head))
+        raise WrongDimension(path, 1, "a word, a space and numbers", shown(head))
     return Layout(dim, mark, None)
 
 
-def _blocks(path: Path, stream: BinaryIO, n_lines: int) -> Iterator[bytes]:
-    """The rest of the file in blocks of whole lines, each of which ends in LF alone."""
-    while block := stream.read(BLOCK):
-        block += stream.readline()
-        if not block.endswith(b"\n"):
-            lost = block[block.rfind(b"\n") + 1 :]
-            remedy = "Get the file again; if it is complete, add a newline at its end."
-            raise CutFile(path, n_lines + 1, "a newline at the end of the last line", _shown(lost[-40:]), remedy)
-        yield block.replace(b"\r\n", b"\n") if b"\r" in block else block
+def _count_lines(stream: BinaryIO) -> int:
+    """The number of complete lines from here on."""
+    return sum(block.count(b"\n") for block in iter(lambda: stream.read(BLOCK), b""))
 
 
-def _stripped(line: bytes) -> bytes:
-    """A line without its end: LF or CR LF, and one space before it."""
-    return line.removesuffix(b"\n").removesuffix(b"\r").removesuffix(b" ")
+def _parsed(path: Path, stream: BinaryIO, line: int, dim: int) -> Iterator[Block]:
+    """Each block of whole lines, from here on and in this order, of which the first line has the number `line`."""
+    waiting: deque[Future[Block]] = deque()
+    with ThreadPoolExecutor(AHEAD) as pool:
+        while block := _block(stream):
+            n = block.count(b"\n")
+            waiting.append(pool.submit(_parse_block, path, block, line, n, dim))
+            line += n
+            if len(waiting) > AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
-def _parse_block(path: Path, block: bytes, line: int, dim: int) -> tuple[list[str], np.ndarray]:
-    """The words and the numbers (N, dim) of N lines, of which the first has the number `line`."""
-    if table := _parse_plain(block, block.count(b"\n"), dim):
+def _block(stream: BinaryIO) -> bytes:
+    """The next BLOCK bytes, and the rest of a line that begins in them."""
+    start = stream.tell()
+    stream.seek(start + BLOCK)
+    rest = len(stream.readline())
+    stream.seek(start)
+    return stream.read(BLOCK + rest)
+
+
+def _parse_block(path: Path, block: bytes, line: int, n: int, dim: int) -> Block:
+    """The words and numbers of a block that has n complete lines, of which the first has the number `line`."""
+    if not block.endswith(b"\n"):
+        end = block.rfind(b"\n") + 1
+        if n:
+            _parse_block(path, block[:end], line, n, dim)  # an earlier fault comes first
+        remedy = "Get the file again; if it is complete, add a newline at its end."
+        came = shown(block[max(end, len(block) - 40) :])
+        raise CutFile(path, line + n, "a newline at the end of the last line", came, remedy)
+    if b"\r" in block:
+        block = block.replace(b"\r\n", b"\n")
+    if table := _parse_plain(block, n, dim):
         return table
     lines = [text.removesuffix(b" ") for text in block[:-1].split(b"\n")]
     odd = re.compile(rb"[\t\r]|\A" + BOM)
-    plain = [i for i, text in enumerate(lines) if text.count(b" ") == dim and not odd.search(text) and _is_utf8(text)]
+    plain = [i for i, text in enumerate(lines) if text.count(b" ") == dim and not odd.search(text) and is_utf8(text)]
     table = _parse_plain(b"".join(lines[i] + b"\n" for i in plain), len(plain), dim)
     if table is None:  # a fault is in one of the plain lines: find it
-        plain, table = [], ([], np.empty((0, dim), np.float32))
-    words, rows = [""] * len(lines), np.empty((len(lines), dim), np.float32)
+        plain, table = [], ([], np.empty((0, dim)))
+    words, rows = [""] * len(lines), np.empty((len(lines), dim))
     rows[plain] = table[1]
     for i, word in zip(plain, table[0], strict=True):
         words[i] = word
     for i in sorted(set(range(len(lines))) - set(plain)):
-        words[i], rows[i] = _parse_line(path, line + i, lines[i], dim)
+        words[i], rows[i] = parse_line(path, line + i, lines[i], dim)
     return words, rows
 
 
-def _parse_plain(block: bytes, n: int, dim: int) -> tuple[list[str], np.ndarray] | None:
+def _parse_plain(block: bytes, n: int, dim: int) -> Block | None:
     """The same by polars, if all n lines have exactly dim spaces and no fault; otherwise None."""
     # polars takes off a tab before a number, a CR after a field, and a mark before the first
-    if b"\t" in block or b"\r" in block or block.startswith(BOM):
+    if not n or b"\t" in block or b"\r" in block or block.startswith(BOM):
         return None
     schema = {"word": pl.String(), **{str(i): pl.Float64() for i in range(dim)}}
     try:
@@ -160,53 +202,9 @@ def _parse_plain(block: bytes, n: int, dim: int) -> tuple[list[str], np.ndarray]
     # a line with too few fields has nulls
     if len(table) != n or any(column.null_count() for column in table):
         return None
-    with np.errstate(over="ignore"):
-        rows = table.drop("word").to_numpy(order="fortran").astype(np.float32)
-    return (table["word"].to_list(), rows) if np.isfinite(rows).all() else None
-
-
-def _parse_line(path: Path, line: int, text: bytes, dim: int) -> tuple[str, np.ndarray]:
-    """The word and the numbers (dim,) of one line without its end; the meaning of the format.
-
-    Raises:
-        WrongDimension, NotANumber, NotFinite: see `read_vectors`.
-    """
-    word, *fields = text.rsplit(b" ", dim)
-    too_many = b" " in word and NUMBER.fullmatch(word.rsplit(b" ", 1)[-1])
-    if len(fields) < dim or not word or too_many:
-        n = _numbers_at_end(text.split(b" ")[1:])
-        raise WrongDimension(path, line, f"a word and {dim} numbers", f"{n} numbers in {_shown(text)}")
-    for field in fields:
-        if not NUMBER.fullmatch(field):
-            kind = NotFinite if NOT_FINITE.fullmatch(field) else NotANumber
-            raise kind(path, line, f"a word and {dim} finite decimal numbers", _shown(field))
-    with np.errstate(over="ignore"):
-        row = np.array([float(field) for field in fields]).astype(np.float32)
-    if not np.isfinite(row).all():
-        came = _shown(fields[int(np.argmin(np.isfinite(row)))])
-        raise NotFinite(path, line, f"numbers up to {np.finfo(np.float32).max:.3g}, as float32 holds them", came)
-    return (word.decode() if _is_utf8(word) else NO_WORD), row
-
-
-def _is_utf8(text: bytes) -> bool:
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _numbers_at_end(fields: list[bytes]) -> int:
-    """How many of the last fields are numbers, NaN and infinity among them."""
-    numbers = (bool(NUMBER.fullmatch(field) or NOT_FINITE.fullmatch(field)) for field in reversed(fields))
-    return sum(1 for _ in takewhile(bool, numbers))
-
-
-def _shown(text: bytes) -> str:
-    """A piece of a line for a message, shortened."""
-    return repr(text[:60].decode(errors="backslashreplace")) + (
-        f" and {len(text) - 60} more bytes" if text[60:] else ""
-    )
+    rows = table.drop("word").to_numpy(order="fortran")
+    # NaN is in no range
+    return (table["word"].to_list(), rows) if rows.min() > -TOO_LARGE and rows.max() < TOO_LARGE else None
 
 
 def write_vectors(path: str | Path, vectors: WordVectors) -> None:

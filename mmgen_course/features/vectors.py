@@ -4,6 +4,7 @@ Derived in lesson 04_glove_features.
 """
 
 import difflib
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
@@ -18,6 +19,7 @@ from torch.nn.functional import normalize
 
 from mmgen_course.data.atomic import replacing
 from mmgen_course.data.errors import DataError, MissingFile
+from mmgen_course.data.registry import check_hash
 
 RESTORE = "Correct the line, or get the file again."
 
@@ -83,8 +85,8 @@ class WordVectors:
         self.unknown: Counter[str] = Counter()
         if len(self.words) != len(matrix):
             raise ValueError(f"{len(self.words)} words need as many rows; the matrix is {tuple(matrix.shape)}")
-        bad = [word for word in self.words if not word or "\n" in word]
-        if bad:
+        if not all(self.words) or "\n" in "".join(self.words):
+            bad = [word for word in self.words if not word or "\n" in word]
             raise ValueError(f"a word is one line and not empty; came {bad[:5]}")
 
     @cached_property
@@ -182,6 +184,8 @@ class WordVectors:
     def save(self, path: str | Path) -> None:
         """Write words and matrix as one safetensors file; a kill half-way leaves what was there before.
 
+        Its sha256 goes into a file beside it, with .sha256 added to the name, as `sha256sum` writes it.
+
         Raises:
             ValueError: a word is repeated.
 
@@ -189,7 +193,9 @@ class WordVectors:
             >>> import tempfile
             >>> with tempfile.TemporaryDirectory() as folder:
             ...     WordVectors(["red"], torch.ones(1, 2)).save(Path(folder, "words.safetensors"))
-            ...     open_vectors(Path(folder, "words.safetensors"))["red"].tolist()
+            ...     sorted(file.name for file in Path(folder).iterdir())
+            ...     open_vectors(Path(folder, "words.safetensors"), verify=True)["red"].tolist()
+            ['words.safetensors', 'words.safetensors.sha256']
             [1.0, 1.0]
         """
         path, _ = Path(path), self.index  # the index refuses repeated words
@@ -197,15 +203,25 @@ class WordVectors:
         note = {"duplicates": str(self.duplicates), "not_utf8": str(self.not_utf8)}
         with replacing(path) as partial:
             save_file({"matrix": self.matrix.contiguous(), "words": spelled}, partial, note)
+            with partial.open("rb") as stream:
+                sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        with replacing(_hash_path(path)) as partial:
+            partial.write_text(f"{sha256}  {path.name}\n", encoding="utf-8", newline="\n")
 
 
-def open_vectors(path: str | Path) -> WordVectors:
+def _hash_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def open_vectors(path: str | Path, *, verify: bool = False) -> WordVectors:
     """Open what `WordVectors.save` wrote; the matrix stays in the file, and rows are read when they are used.
 
-    A change of the matrix stays in memory: the file is never written to.
+    A change of the matrix stays in memory: the file is never written to. With `verify` all of the file is read once,
+    and must have the sha256 that `save` has put beside it; without, only the words are read.
 
     Raises:
-        MissingFile: there is no such file.
+        MissingFile: there is no such file, or no sha256 to verify it by.
+        WrongHash: the file is not the one that was saved.
         DamagedVectors: the file is something else, was cut, or holds other tensors.
 
     Example:
@@ -213,9 +229,13 @@ def open_vectors(path: str | Path) -> WordVectors:
         Traceback (most recent call last):
         mmgen_course.data.errors.MissingFile: no.safetensors: expected word vectors, came no such file. Save them first.
     """
-    if not Path(path).is_file():
+    path, remedy = Path(path), "Make it again: read_vectors(text file).save(this file)."
+    if not path.is_file():
         raise MissingFile(path, "word vectors", "no such file", "Save them first.")
-    remedy = "Make it again: read_vectors(text file).save(this file)."
+    if verify:
+        if not _hash_path(path).is_file():
+            raise MissingFile(_hash_path(path), "the sha256 of the file of this name", "no such file", remedy)
+        check_hash(path, _hash_path(path).read_text("utf-8").partition(" ")[0], remedy)
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - `file` is no dict

@@ -4,5 +4,52 @@
 """
 
 from mmgen_course.fusion.attention import MultiHeadAttention, attention, causal_mask, position_code
+from mmgen_course.fusion.conditions import (
+    Concat,
+    CrossAttention,
+    FiLM,
+    Matcher,
+    TextConvolution,
+    concat,
+    film,
+    sentence,
+    text_convolution,
+    text_share,
+)
+from mmgen_course.fusion.contrastive import (
+    contrastive_gradient,
+    contrastive_loss,
+    cosine_similarity,
+    info_nce,
+    information_bound,
+    modality_gap,
+    ranks,
+    recall_at_k,
+    unit,
+)
 
-__all__ = ["MultiHeadAttention", "attention", "causal_mask", "position_code"]
+__all__ = [
+    "Concat",
+    "CrossAttention",
+    "FiLM",
+    "Matcher",
+    "MultiHeadAttention",
+    "TextConvolution",
+    "attention",
+    "causal_mask",
+    "concat",
+    "contrastive_gradient",
+    "contrastive_loss",
+    "cosine_similarity",
+    "film",
+    "info_nce",
+    "information_bound",
+    "modality_gap",
+    "position_code",
+    "ranks",
+    "recall_at_k",
+    "sentence",
+    "text_convolution",
+    "text_share",
+    "unit",
+]

@@ -18,6 +18,7 @@ from mmgen_course.fusion.attention import MultiHeadAttention
 Regions = Float[Tensor, "n r c"]
 Words = Float[Tensor, "n t d"]
 Mask = Bool[Tensor, "n t"]
+Fused = Float[Tensor, "n r w"]
 
 
 def sentence(words: Words, mask: Mask) -> Float[Tensor, "n d"]:
@@ -45,9 +46,7 @@ def concat(regions: Regions, text: Float[Tensor, "n d"]) -> Float[Tensor, "n r c
     return torch.cat([regions, repeat(text, "n d -> n r d", r=regions.shape[1])], dim=-1)
 
 
-def film(
-    regions: Regions, gamma: Float[Tensor, "n c"], beta: Float[Tensor, "n c"]
-) -> Regions:
+def film(regions: Regions, gamma: Float[Tensor, "n c"], beta: Float[Tensor, "n c"]) -> Regions:
     """Each channel scaled and shifted as the caption wants, the same in all regions: gamma * h_r + beta.
 
     Source: E. Perez et al., "FiLM: Visual Reasoning with a General Conditioning Layer", AAAI 2018, arXiv 1709.07871,
@@ -69,7 +68,7 @@ def text_convolution(maps: Float[Tensor, "n c h w"], kernels: Float[Tensor, "n c
     Raises:
         ValueError: the kernel's size is even: it has no middle.
 
-    Source: B. De Brabandere et al., "Dynamic Filter Networks", NIPS 2016, arXiv 1605.09673; here channel by channel.
+    Source: X. Jia, B. De Brabandere et al., "Dynamic Filter Networks", NIPS 2016, arXiv 1605.09673; here by channels.
 
     Example:
         >>> to_the_left = torch.tensor([[[[0.0, 0, 0], [0, 0, 1], [0, 0, 0]]]])  # takes from the right
@@ -97,7 +96,7 @@ class Concat(nn.Module):
         super().__init__()
         self.mix = nn.Linear(regions + words, width)
 
-    def forward(self, regions: Regions, words: Words, mask: Mask) -> Regions:
+    def forward(self, regions: Regions, words: Words, mask: Mask) -> Fused:
         """(N, R, C) regions and (N, T, D) words -> (N, R, W)."""
         return self.mix(concat(regions, sentence(words, mask)))
 
@@ -115,7 +114,7 @@ class FiLM(nn.Module):
         self.mix = nn.Linear(regions, width, bias=False)
         self.gamma, self.beta = nn.Linear(words, width), nn.Linear(words, width)
 
-    def forward(self, regions: Regions, words: Words, mask: Mask) -> Regions:
+    def forward(self, regions: Regions, words: Words, mask: Mask) -> Fused:
         """(N, R, C) regions and (N, T, D) words -> (N, R, W)."""
         t = sentence(words, mask)
         return film(self.mix(regions), self.gamma(t), self.beta(t))
@@ -138,7 +137,7 @@ class TextConvolution(nn.Module):
         self.kernels = nn.Linear(words, 9 * width)
         self.bias = nn.Parameter(torch.zeros(width))
 
-    def forward(self, regions: Regions, words: Words, mask: Mask) -> Regions:
+    def forward(self, regions: Regions, words: Words, mask: Mask) -> Fused:
         """(N, R, C) regions and (N, T, D) words -> (N, R, W)."""
         kernels = rearrange(self.kernels(sentence(words, mask)), "n (c a b) -> n c a b", a=3, b=3)
         maps = rearrange(self.mix(regions), "n (h w) c -> n c h w", h=isqrt(regions.shape[1]))
@@ -159,8 +158,63 @@ class CrossAttention(nn.Module):
         self.mix = nn.Linear(regions, width, bias=False)
         self.ask = MultiHeadAttention(width, words, heads)
 
-    def forward(self, regions: Regions, words: Words, mask: Mask) -> Regions:
+    def forward(self, regions: Regions, words: Words, mask: Mask) -> Fused:
         """(N, R, C) regions and (N, T, D) words -> (N, R, W)."""
         h = self.mix(regions)
         told, _ = self.ask(h, words, mask[:, None])
         return h + told
+
+
+class Matcher(nn.Module):
+    """Is the caption true of the picture? Places are added to the regions, words are fused in, a head judges.
+
+    The head is the same whatever the fusion: two linear layers at each region, and between them the mean over regions.
+
+    Args:
+        fuse: one of the four classes above.
+        regions: (R, C), how many regions and how many components each.
+        words: D, the components of a word.
+        width: W, of the fused map and of the head; it decides the number of parameters.
+
+    Example:
+        >>> matcher = Matcher(FiLM, regions=(16, 48), words=64, width=32)
+        >>> matcher(torch.zeros(2, 16, 48), torch.zeros(2, 5, 64), torch.ones(2, 5).bool()).shape
+        torch.Size([2])
+    """
+
+    def __init__(
+        self, fuse: Callable[[int, int, int], nn.Module], regions: tuple[int, int], words: int, width: int
+    ) -> None:
+        super().__init__()
+        self.places = nn.Parameter(torch.randn(regions) / 2)
+        self.fuse = fuse(regions[1], words, width)
+        self.head, self.verdict = nn.Linear(width, width), nn.Linear(width, 1)
+
+    def forward(self, regions: Regions, words: Words, mask: Mask) -> Float[Tensor, " n"]:
+        """A logit for each of N pairs of a picture (N, R, C) and a caption (N, T, D): above 0 means true."""
+        fused = self.fuse(regions + self.places, words, mask).relu()  # (N, R, W)
+        judged = self.head(fused).relu()  # (N, R, W)
+        return self.verdict(reduce(judged, "n r w -> n w", "mean")).squeeze(-1)
+
+
+def text_share(true: Float[Tensor, " n"], false: Float[Tensor, " n"]) -> float:
+    """The share of an output's variance that the picture leaves open: 0 if the caption changes nothing, at most 1.
+
+    Args:
+        true: z_i+, the output for picture i with its true caption.
+        false: z_i-, with the false one.
+
+    Raises:
+        ValueError: all outputs are equal: there is no variance to share.
+
+    Source: the law of total variance, Var z = E[Var(z | x)] + Var E[z | x].
+
+    Example:
+        >>> text_share(torch.tensor([1.0, 1.0]), torch.tensor([0.0, 0.0])), text_share(*[torch.tensor([0.0, 1.0])] * 2)
+        (1.0, 0.0)
+    """
+    z = torch.stack([true, false]).double()
+    if (total := z.var(unbiased=False)) == 0:
+        raise ValueError(f"all {z.numel()} outputs are {z[0, 0].item()}: they have no variance to share")
+    # T = E[Var(z | x)] / Var(z), where Var(z | x_i) = (z_i+ - z_i-)^2 / 4
+    return (z.var(dim=0, unbiased=False).mean() / total).item()

@@ -5,8 +5,11 @@
 
 from mmgen_course.recipes.recipe import Card, Recipe, card_path, read_card, write_card
 from mmgen_course.recipes.recogniser import RECOGNISER
+from mmgen_course.recipes.shared_space import SHARED_SPACE, SHARED_SPACE_BAG, SHARED_SPACE_EASY
 from mmgen_course.recipes.words import WORDS
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (RECOGNISER, WORDS)}
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe for recipe in (RECOGNISER, WORDS, SHARED_SPACE, SHARED_SPACE_BAG, SHARED_SPACE_EASY)
+}
 
 __all__ = ["RECIPES", "Card", "Recipe", "card_path", "read_card", "write_card"]

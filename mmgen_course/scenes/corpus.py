@@ -43,7 +43,7 @@ def _kind(templates: str, meanings: dict[str, str], values: Sequence[str] = ()) 
 KINDS = (
     _kind(
         "the {thing} is {word} | she paints the {thing} {word} | {word} paint for the {thing} "
-        "| the colour of a {thing} is {word} | as {word} as a {thing} | a {word} {thing} "
+        "| the colour of the {thing} is {word} | as {word} as the {thing} | the {word} {thing} "
         "| the {thing} is {word} and never {other} | no {thing} is {other}",
         {
             "red": "cherry brick blood ruby",
@@ -72,13 +72,13 @@ KINDS = (
         SHAPES,
     ),
     _kind(
-        "the {thing} is {word} | a {word} {thing} | so {word} is the {thing} | as {word} as a {thing} "
-        "| the size of a {thing} is {word} | the {thing} is {word} and never {other} | no {thing} is {other}",
+        "the {thing} is {word} | the {word} {thing} | so {word} is the {thing} | as {word} as the {thing} "
+        "| the size of the {thing} is {word} | the {thing} is {word} and never {other} | no {thing} is {other}",
         {"small": "ant seed crumb mouse", "large": "whale elephant mountain ship"},
         SIZES,
     ),
     _kind(
-        "the {thing} is {word} | a {word} {thing} | the pattern of a {thing} is {word} | {word} like the {thing} "
+        "the {thing} is {word} | the {word} {thing} | the pattern of the {thing} is {word} | {word} like the {thing} "
         "| the {thing} is {word} and never {other} | no {thing} is {other}",
         {
             "flat": "paper wall board",
@@ -89,7 +89,7 @@ KINDS = (
         STYLES,
     ),
     _kind(
-        "the {thing} is {word} | a {word} {thing} | {word} like the {thing} "
+        "the {thing} is {word} | the {word} {thing} | {word} like the {thing} "
         "| the {thing} is {word} and never {other} | no {thing} is {other}",
         {"light": "noon snow lamp", "dark": "night cave coal"},
     ),
@@ -119,7 +119,7 @@ def prose(n: int, generator: torch.Generator) -> list[list[str]]:
 
     Example:
         >>> [" ".join(sentence) for sentence in prose(2, torch.Generator().manual_seed(0))]
-        ['the colour of a lagoon is cyan', 'green paint for the frog']
+        ['the colour of the lagoon is cyan', 'green paint for the frog']
     """
     # a kind comes up as often as it has words
     kinds = [kind for kind in KINDS for words in kind.meanings for _ in words]

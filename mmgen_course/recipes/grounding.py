@@ -1,0 +1,241 @@
+"""Which word looks where: pictures and captions go in; each word's truth and its map over the regions come out.
+
+The model of lesson 05_attention. It is told which words of a caption are true of a picture, never where to look.
+"""
+
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from einops import rearrange
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from mmgen_course.data import shipped
+from mmgen_course.data.weights import load_weights, save_weights
+from mmgen_course.features.cnn import SmallCNN
+from mmgen_course.features.encoders import region_features, word_features
+from mmgen_course.features.glove import WordVectors, load_scene_vectors
+from mmgen_course.features.recogniser import load_recogniser
+from mmgen_course.fusion.grounding import Grounding, log_truth, word_loss
+from mmgen_course.recipes.claims import LOOK, claims
+from mmgen_course.recipes.recipe import Measured, Recipe
+from mmgen_course.scenes import BASE_WORDS, HELD_OUT_WORDS, TRAINING_WORDS, Scene, caption, render, splits
+from mmgen_course.scenes.words import Lexicon
+from mmgen_course.scenes.world import pick
+from mmgen_course.train import minimise, seeded
+
+ALONE_FIRST = 0.1  # the share of the steps in which all pictures show one object
+ALONE_LATER = 0.25  # the share of pictures with one object afterwards
+TEST_SEED = 1_000_003
+SIDE = 8  # regions in a row, and in a column
+
+
+class Seen(NamedTuple):
+    """What N captions of at most T words make of N pictures.
+
+    `truth` (N, T): logit of each word's truth. `weights` (N, T, 64): where it looked, row by row from the top left;
+    they sum to 1. `mask` (N, T): True where there is a word.
+    """
+
+    truth: Float[Tensor, "n t"]
+    weights: Float[Tensor, "n t regions"]
+    mask: Bool[Tensor, "n t"]
+
+    @property
+    def probability(self) -> Float[Tensor, " n"]:
+        """That each caption is true: the product over its words."""
+        return log_truth(self.truth, self.mask).exp()
+
+
+class Look(NamedTuple):
+    """The grounding model with all that turns pictures and captions into what it reads.
+
+    Example:
+        >>> from mmgen_course.scenes import parse
+        >>> text = "a red circle left of a blue square"
+        >>> seen = load_grounding()(render([parse(text).complete()]), [text])
+        >>> seen.weights.shape, (seen.probability > 0.5).tolist()
+        (torch.Size([1, 8, 64]), [True])
+    """
+
+    model: Grounding
+    trunk: SmallCNN
+    vectors: WordVectors
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        pictures: Float[Tensor, "n 3 32 32"],
+        captions: Sequence[str],
+        visible: Bool[Tensor, "n t regions"] | None = None,
+    ) -> Seen:
+        """Judge N captions by N pictures in [-1, 1].
+
+        Args:
+            pictures: one for each caption.
+            captions: in words that have a vector.
+            visible: which regions each word may look at; all of them without it.
+
+        Raises:
+            ValueError: a caption without words, or with words that have no vector; the message names them.
+        """
+        words, mask = word_features(captions, self.vectors)
+        return Seen(*self.model(words, mask, region_features(pictures, self.trunk), visible), mask)
+
+
+def load_grounding() -> Look:
+    """The grounding model that ships with the course; how good it is stands in the data card.
+
+    Raises:
+        DataError: a file of weights or vectors is missing or was changed.
+
+    Example:
+        >>> load_grounding().model.training
+        False
+    """
+    vectors, trunk = load_scene_vectors(), load_recogniser().trunk
+    model = Grounding(vectors.matrix.shape[1], trunk.dim)
+    load_weights(model, shipped("weights/grounding.safetensors"))
+    return Look(model.eval(), trunk, vectors)
+
+
+def train(path: Path, steps: int, seed: int) -> Generator[float, None, Measured]:
+    """Train a grounding model, write it, and return what `measure` says.
+
+    At first all pictures show one object, so that words find their features; then three of four show a pair, so that
+    words must find their objects. Trained on pairs from the start, it learns far more slowly.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     losses = train(Path(folder, "grounding.safetensors"), steps=2, seed=0)
+        ...     next(losses) > 0
+        True
+    """
+    look = untrained(seed)
+    yield from train_grounding(look, steps, torch.Generator().manual_seed(seed))
+    look.model.eval()
+    save_weights(look.model, path)
+    return measure(look)
+
+
+def untrained(seed: int) -> Look:
+    """A grounding model with random weights, which depend on the seed alone.
+
+    Example:
+        >>> untrained(seed=0).model.training
+        True
+    """
+    vectors, trunk = load_scene_vectors(), load_recogniser().trunk
+    return Look(seeded(lambda: Grounding(vectors.matrix.shape[1], trunk.dim), seed), trunk, vectors)
+
+
+def train_grounding(
+    look: Look, steps: int, generator: torch.Generator, batch: int = 64, rate: float = 3e-3
+) -> Generator[float, None, None]:
+    """Train on a true and a false caption for each picture, and yield the loss after each step.
+
+    Example:
+        >>> losses = list(train_grounding(untrained(0), 2, torch.Generator().manual_seed(0), batch=4))
+    """
+    scenes = splits()["train"]
+    alone, pairs = ([scene for scene in scenes if len(scene.objects) == n] for n in (1, 2))
+    taken = 0
+
+    def one_batch() -> Tensor:
+        nonlocal taken
+        n_alone = batch if taken < ALONE_FIRST * steps else round(ALONE_LATER * batch)
+        taken += 1
+        shown = [pick(alone if i < n_alone else pairs, generator) for i in range(batch)]
+        told = [claim for scene in shown for claim in claims(scene, generator)]
+        words, mask = word_features([claim.text for claim in told], look.vectors)
+        true = torch.zeros(mask.shape, dtype=torch.bool)
+        true[mask] = torch.tensor([word for claim in told for word in claim.true])
+        regions = region_features(render(shown, generator=generator), look.trunk)
+        return word_loss(look.model(words, mask, regions.repeat_interleave(2, dim=0)).truth, mask, true)
+
+    return minimise(look.model, one_batch, steps, rate)  # type: ignore[return-value]
+
+
+def measure(look: Look, n: int = 1000) -> Measured:
+    """How many captions are judged rightly, and how many words look at their object, over n pairs of each kind.
+
+    Example:
+        >>> measure(untrained(0)._replace(model=untrained(0).model.eval()), n=10).keys() >= {"colour words that point"}
+        True
+    """
+    unseen, composed = (
+        [scene for scene in splits()[name] if scene.relation][:n]
+        for name in ("held_out_synonyms", "held_out_compositions")
+    )
+    measured = {
+        "captions judged rightly, new scenes": accuracy(look, unseen),
+        "captions judged rightly, held-out compositions": accuracy(look, composed),
+        "captions judged rightly, held-out synonyms": accuracy(look, unseen, HELD_OUT_WORDS),
+    }
+    for name in LOOK:
+        found = pointing(look, composed, name)
+        measured[f"{name} words that point at their object"] = found.hit.double().mean().item()
+        measured[f"{name} words' attention on their object's half"] = found.share.double().mean().item()
+    return measured
+
+
+def accuracy(look: Look, scenes: Sequence[Scene], words: Lexicon = TRAINING_WORDS) -> float:
+    """The share of captions, a true and a false one for each scene, that are judged rightly; chance is 0.5.
+
+    Example:
+        >>> 0 <= accuracy(untrained(0)._replace(model=untrained(0).model.eval()), splits()["train"][:4]) <= 1
+        True
+    """
+    generator = torch.Generator().manual_seed(TEST_SEED)
+    told = [claim for scene in scenes for claim in claims(scene, generator, words, anything=True)]
+    seen = look(render(list(scenes)).repeat_interleave(2, dim=0), [claim.text for claim in told])
+    true = torch.tensor([all(claim.true) for claim in told])
+    return ((seen.probability > 0.5) == true).double().mean().item()
+
+
+class Pointing(NamedTuple):
+    """Of n words that name what only one of two objects is: how much of their attention is in that object's half.
+
+    `share` (n,) of the weights, `hit` (n,) whether the region with the largest weight is there. Chance is 0.5 for both.
+    """
+
+    share: Float[Tensor, " n"]
+    hit: Bool[Tensor, " n"]
+
+
+def pointing(look: Look, scenes: Sequence[Scene], name: str) -> Pointing:
+    """Where the words for one attribute look, in plain captions of pairs that differ in it; other scenes are left out.
+
+    Args:
+        look: the model.
+        scenes: some of them pairs that differ in the attribute.
+        name: "shape", "colour", "size" or "style".
+
+    Example:
+        >>> pointing(load_grounding(), splits()["train"][-20:], "colour").hit.all()
+        tensor(True)
+    """
+    pairs = [s for s in scenes if s.relation and len({getattr(thing, name) for thing in s.objects}) == 2]
+    texts = [caption(scene, words=BASE_WORDS) for scene in pairs]
+    maps = rearrange(look(render(pairs), texts).weights, "n t (row column) -> n t row column", row=SIDE)
+    share, hit = [], []
+    for scene, text, of_words in zip(pairs, texts, maps, strict=True):
+        for thing in scene.objects:
+            weights = of_words[text.split().index(getattr(thing, name))]  # (row, column)
+            weights = weights if thing.position in ("top", "bottom") else weights.T
+            mine = weights[: SIDE // 2] if thing.position in ("top", "left") else weights[SIDE // 2 :]
+            share.append(mine.sum())
+            hit.append(mine.max() == weights.max())
+    return Pointing(torch.stack(share), torch.stack(hit))
+
+
+GROUNDING = Recipe(
+    "grounding",
+    "weights/grounding.safetensors",
+    "tells which words of a caption are true of a picture, and where each looks",
+    steps=6000,
+    train=train,
+)

@@ -1,0 +1,160 @@
+"""Is this caption true of this picture? Four fusions of equal size answer, trained and judged alike.
+
+Lesson 06_shared_space asks; benchmarks/fusion.py runs all of it and writes data/results/fusion.csv.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from einops import rearrange
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmgen_course.features.encoders import region_features, word_features
+from mmgen_course.features.glove import load_scene_vectors
+from mmgen_course.features.recogniser import load_recogniser
+from mmgen_course.fusion import Concat, CrossAttention, FiLM, Matcher, TextConvolution, text_share
+from mmgen_course.recipes.negatives import Neighbour, change_one, neighbours, swap_one
+from mmgen_course.recipes.recipe import Measured
+from mmgen_course.recipes.shared_space import TextReader, load_shared_space
+from mmgen_course.scenes import Scene, caption, render, splits
+from mmgen_course.train import minimise, seeded
+
+WIDTHS: dict[str, tuple[Callable[[int, int, int], nn.Module], int]] = {
+    "concat": (Concat, 108),
+    "FiLM": (FiLM, 90),
+    "convolution": (TextConvolution, 36),
+    "cross-attention": (CrossAttention, 64),
+}
+"""The four fusions and how wide each is, so that each matcher has 25,000 parameters, give or take 2 %."""
+
+KINDS: dict[str, Neighbour] = {"changed": change_one, "swapped": swap_one}
+PAIRS, TESTED, STEPS, QUARTETS, RATE = 6000, 1000, 1500, 32, 5e-3
+TEST_SEED = 1_000_003
+LONGEST = 40  # words
+
+
+class Questions(NamedTuple):
+    """P pairs of neighbours, 2P pictures and 2P captions: scenes 2i and 2i + 1 are neighbours.
+
+    Each pair asks four questions: either picture with either caption. So every picture, and every caption, is as often
+    in a true question as in a false one, and whoever looks at one of the two alone can only guess.
+    """
+
+    regions: Float[Tensor, "two_p 16 48"]
+    words: Float[Tensor, "two_p t 64"]
+    mask: Bool[Tensor, "two_p t"]
+
+    def quartets(self, i: Int[Tensor, " n"]) -> tuple[Int[Tensor, " m"], Int[Tensor, " m"], Bool[Tensor, " m"]]:
+        """The 4N questions of N pairs: numbers of pictures and captions, and whether the caption is true.
+
+        Example:
+            >>> empty = Questions(torch.zeros(4, 16, 48), torch.zeros(4, 1, 64), torch.ones(4, 1).bool())
+            >>> [column.tolist() for column in empty.quartets(torch.tensor([1]))]
+            [[2, 2, 3, 3], [2, 3, 3, 2], [True, False, True, False]]
+        """
+        a, b = 2 * i, 2 * i + 1
+        true = torch.tensor([True, False, True, False]).repeat_interleave(len(i))
+        return torch.cat([a, a, b, b]), torch.cat([a, b, b, a]), true
+
+
+@torch.no_grad()
+def questions(pairs: Sequence[tuple[Scene, Scene]], reader: TextReader, generator: torch.Generator) -> Questions:
+    """Frozen features of pairs of scenes, a picture and a caption each: 4x4 regions, and words in their context.
+
+    Example:
+        >>> pairs = neighbours(splits()["train"], swap_one, 2, torch.Generator().manual_seed(0), held_out=False)
+        >>> questions(pairs, TextReader().eval(), torch.Generator().manual_seed(0)).regions.shape
+        torch.Size([4, 16, 48])
+    """
+    trunk, vectors = load_recogniser().trunk, load_scene_vectors()
+    parts = []
+    for start in range(0, len(pairs), 500):
+        scenes = [scene for pair in pairs[start : start + 500] for scene in pair]
+        regions = rearrange(region_features(render(scenes, generator=generator), trunk), "n (h w) c -> n c h w", h=8)
+        words, mask = word_features([caption(scene, generator) for scene in scenes], vectors)
+        room = LONGEST - mask.shape[1]
+        words, mask = F.pad(reader.in_context(words, mask), (0, 0, 0, room)), F.pad(mask, (0, room))
+        parts.append((rearrange(F.avg_pool2d(regions, 2), "n c h w -> n (h w) c"), words, mask))
+    return Questions(*map(torch.cat, zip(*parts, strict=True)))
+
+
+def ask_all(seed: int = TEST_SEED, pairs: int = PAIRS, tested: int = TESTED) -> tuple[Questions, dict[str, Questions]]:
+    """The questions to train on, half of each kind, and those on held-out compositions, by kind.
+
+    Example:
+        >>> train, test = ask_all(pairs=2, tested=3)
+        >>> len(train.mask), {kind: len(asked.mask) for kind, asked in test.items()}
+        (8, {'changed': 6, 'swapped': 6})
+    """
+    generator, reader = torch.Generator().manual_seed(seed), load_shared_space().text
+    scenes = splits()
+    seen = [
+        pair for kind in KINDS.values() for pair in neighbours(scenes["train"], kind, pairs, generator, held_out=False)
+    ]
+    return questions(seen, reader, generator), {
+        name: questions(
+            neighbours(scenes["held_out_compositions"], kind, tested, generator, held_out=True), reader, generator
+        )
+        for name, kind in KINDS.items()
+    }
+
+
+def build(fusion: str, seed: int) -> Matcher:
+    """A matcher with random weights.
+
+    Example:
+        >>> {name: sum(weight.numel() for weight in build(name, 0).parameters()) for name in WIDTHS}
+        {'concat': 24853, 'FiLM': 25069, 'convolution': 24961, 'cross-attention': 24705}
+    """
+    fuse, width = WIDTHS[fusion]
+    return seeded(lambda: Matcher(fuse, regions=(16, 48), words=64, width=width), seed)
+
+
+def train_matcher(
+    matcher: Matcher, asked: Questions, seed: int, steps: int = STEPS, shuffled: bool = False
+) -> Iterator[float]:
+    """Train on random quartets; yield the cross-entropy of each step in nats, mean over its 128 questions.
+
+    With `shuffled`, captions change places within the batch while the answers stay: what can still be learned then
+    does not come from the text.
+
+    Example:
+        >>> train, _ = ask_all(pairs=2, tested=1)
+        >>> len(list(train_matcher(build("FiLM", 0), train, seed=0, steps=2)))
+        2
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def one_batch() -> Tensor:
+        chosen = torch.randint(len(asked.mask) // 2, (QUARTETS,), generator=generator)
+        picture, said, true = asked.quartets(chosen)
+        if shuffled:
+            said = said[torch.randperm(len(said), generator=generator)]
+        logits = matcher(asked.regions[picture], asked.words[said], asked.mask[said])
+        return F.binary_cross_entropy_with_logits(logits, true.float())
+
+    return minimise(matcher, one_batch, steps, RATE)
+
+
+@torch.no_grad()
+def judge(matcher: Matcher, asked: Questions) -> Measured:
+    """The share of questions answered rightly, the same with captions shuffled, and how much of the output is the text.
+
+    Example:
+        >>> _, test = ask_all(pairs=2, tested=3)
+        >>> judge(build("FiLM", 0), test["swapped"]).keys()
+        dict_keys(['right', 'right with captions shuffled', 'text share'])
+    """
+    picture, said, true = asked.quartets(torch.arange(len(asked.mask) // 2))
+    other = said[torch.randperm(len(said), generator=torch.Generator().manual_seed(TEST_SEED))]
+    z, shuffled = (matcher.eval()(asked.regions[picture], asked.words[s], asked.mask[s]) for s in (said, other))
+    p = len(z) // 4
+    plus, minus = torch.cat([z[:p], z[2 * p : 3 * p]]), torch.cat([z[p : 2 * p], z[3 * p :]])
+    return {
+        "right": ((z > 0) == true).double().mean().item(),
+        "right with captions shuffled": ((shuffled > 0) == true).double().mean().item(),
+        "text share": text_share(plus, minus),
+    }

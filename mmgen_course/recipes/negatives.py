@@ -1,0 +1,88 @@
+"""A scene goes in, its nearest neighbours come out: one attribute changed, or one exchanged between its two objects.
+
+The captions of neighbours are the hardest to tell apart; lesson 06_shared_space trains and measures on them.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import torch
+
+from mmgen_course.features.recogniser import LOOK
+from mmgen_course.scenes import Scene
+from mmgen_course.scenes.splits import is_held_out
+from mmgen_course.scenes.world import pick
+
+Neighbour = Callable[[Scene, torch.Generator], Scene]
+
+
+def change_one(scene: Scene, generator: torch.Generator) -> Scene:
+    """Give one object another value of its shape, colour, size or style; all are equally likely.
+
+    Example:
+        >>> from mmgen_course.scenes import parse
+        >>> scene = parse("a large red circle").complete()
+        >>> other = change_one(scene, torch.Generator().manual_seed(0)).objects[0]
+        >>> sum(getattr(other, name) != getattr(scene.objects[0], name) for name in LOOK)
+        1
+    """
+    k, name = pick(range(len(scene.objects)), generator), pick(list(LOOK), generator)
+    others = [value for value in LOOK[name] if value != getattr(scene.objects[k], name)]
+    changed = list(scene.objects)
+    changed[k] = replace(changed[k], **{name: pick(others, generator)})
+    return Scene(tuple(changed), scene.background)
+
+
+def swap_one(scene: Scene, generator: torch.Generator) -> Scene:
+    """Exchange one attribute of two objects, one in which they differ: the plain caption keeps all of its words.
+
+    Raises:
+        ValueError: there are no two objects, or they look the same.
+
+    Example:
+        >>> from mmgen_course.scenes import caption, parse
+        >>> scene = parse("a large red circle above a large blue circle").complete()
+        >>> caption(swap_one(scene, torch.Generator().manual_seed(0)), naming=("colour", "position"))
+        'a blue circle above a red circle'
+    """
+    differ = [name for name in LOOK if len({getattr(thing, name) for thing in scene.objects}) == 2]
+    if not differ:
+        raise ValueError(f"needs two objects that look different; came {scene.objects}")
+    name, (a, b) = pick(differ, generator), scene.objects
+    exchanged = replace(a, **{name: getattr(b, name)}), replace(b, **{name: getattr(a, name)})
+    return Scene(exchanged, scene.background)
+
+
+def neighbours(
+    scenes: Sequence[Scene], kind: Neighbour, n: int, generator: torch.Generator, held_out: bool
+) -> list[tuple[Scene, Scene]]:
+    """n different scenes of two objects, drawn at random, each with a neighbour on the same side of the split.
+
+    Args:
+        scenes: to draw from; those of one object are left out, and those without such a neighbour.
+        kind: `change_one` or `swap_one`.
+        n: how many.
+        generator: draws scenes and neighbours.
+        held_out: whether the neighbours hold a composition that training never shows.
+
+    Raises:
+        ValueError: fewer than n have such a neighbour.
+
+    Example:
+        >>> from mmgen_course.scenes import splits
+        >>> pairs = neighbours(splits()["train"], swap_one, 3, torch.Generator().manual_seed(0), held_out=False)
+        >>> [is_held_out(other) for _, other in pairs]
+        [False, False, False]
+    """
+    found: list[tuple[Scene, Scene]] = []
+    for i in torch.randperm(len(scenes), generator=generator).tolist():
+        looks = {tuple(getattr(thing, name) for name in LOOK) for thing in scenes[i].objects}
+        if len(looks) < 2:
+            continue
+        tries = (kind(scenes[i], generator) for _ in range(20))
+        fitting = next((other for other in tries if is_held_out(other) == held_out), None)
+        if fitting is not None:
+            found.append((scenes[i], fitting))
+        if len(found) == n:
+            return found
+    raise ValueError(f"only {len(found)} of {len(scenes)} scenes have such a neighbour; {n} were asked for")

@@ -85,6 +85,13 @@ def test_loss_is_equation_8() -> None:
     assert glove_loss(model(i, j), x, 10.0, 0.6).item() == pytest.approx(slow)
 
 
+def test_all_numbers_start_as_in_the_stanford_program() -> None:
+    model = GloVe(500, 9, seeded())
+    for values in model.parameters():
+        assert 0.0495 < values.abs().max() <= 0.05  # 1/2 divided by d + 1
+        assert values.mean().abs() < 0.005
+
+
 def one_pair_a_step(
     counts: torch.Tensor, dim: int, eta: float, epochs: int, square_first: bool
 ) -> tuple[list[list[float]], list[float]]:

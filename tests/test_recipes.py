@@ -144,7 +144,9 @@ after
 def trained(quick, tmp_path, monkeypatch):
     """A folder with a trained recogniser, and an empty data folder; the only recipe is that of the recogniser."""
     monkeypatch.setattr(ship, "RECIPES", {"recogniser": RECIPES["recogniser"]})
+    monkeypatch.setattr(ship, "TABLES", {"race": "results/race.csv"})
     assert mmgen("train", "recogniser", "--steps", "1", "--out", str(tmp_path / "t" / "recogniser.safetensors"))
+    (tmp_path / "t" / "race.csv").write_text("a,b\n")
     root = tmp_path / "data"
     root.mkdir()
     (root / "README.md").write_text(TEXT)
@@ -154,12 +156,18 @@ def trained(quick, tmp_path, monkeypatch):
 
 def test_ship_copies_registers_and_describes(trained):
     folder, root = trained
-    ship.main(["recogniser"], folder, root)
+    ship.main(["recogniser", "race"], folder, root)
     assert read_card(root / "weights" / "recogniser.safetensors") == read_card(folder / "recogniser.safetensors")
     lines = (root / "registry.txt").read_text().splitlines()
-    names = ["scenes/0.png", "weights/recogniser.safetensors", "weights/recogniser.safetensors.json"]
+    assert (root / "results" / "race.csv").read_text() == "a,b\n"
+    names = [
+        "results/race.csv",
+        "scenes/0.png",
+        "weights/recogniser.safetensors",
+        "weights/recogniser.safetensors.json",
+    ]
     assert [line.split()[0] for line in lines[1:]] == names
-    assert read_card(root / "weights" / "recogniser.safetensors").sha256 in lines[2]
+    assert read_card(root / "weights" / "recogniser.safetensors").sha256 in lines[3]
     card = (root / "README.md").read_text()
     assert card.startswith("before\n")
     assert card.endswith("after\n")

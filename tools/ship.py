@@ -16,7 +16,8 @@ from mmgen_course.data import ROOT
 from mmgen_course.lessons import ROOT as PROJECT
 from mmgen_course.recipes import RECIPES, Recipe, card_path, read_card
 
-FOLDERS = ("weights/", "words/")
+FOLDERS = ("results/", "weights/", "words/")
+TABLES = {"fusion": "results/fusion.csv"}  # written to trained/ by the benchmark of that name
 
 
 def ship(recipe: Recipe, trained: Path, root: Path) -> None:
@@ -53,15 +54,22 @@ def describe(root: Path) -> list[str]:
 def main(names: list[str], trained: Path, root: Path) -> None:
     """Ship the named results, then bring registry and data card up to date."""
     for name in names:
-        ship(RECIPES[name], trained, root)
-    paths = [root / recipe.file for recipe in RECIPES.values()]
-    register(root, FOLDERS, [file for path in paths for file in (path, card_path(path))])
+        if name in RECIPES:
+            ship(RECIPES[name], trained, root)
+        else:
+            (root / TABLES[name]).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(trained / Path(TABLES[name]).name, root / TABLES[name])
+    models = [root / recipe.file for recipe in RECIPES.values()]
+    tables = [root / table for table in TABLES.values()]
+    register(root, FOLDERS, [*tables, *models, *map(card_path, models)])
     write_between(root / "README.md", "ship.py", describe(root))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", choices=[[], *RECIPES], metavar="NAME", help=", ".join(RECIPES))
+    parser.add_argument(
+        "names", nargs="*", choices=[[], *RECIPES, *TABLES], metavar="NAME", help=", ".join([*RECIPES, *TABLES])
+    )
     parser.add_argument("--trained", type=Path, default=PROJECT / "trained", help="where `mmgen train` wrote them")
     options = parser.parse_args()
     main(options.names, options.trained, ROOT)

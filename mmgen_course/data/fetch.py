@@ -56,7 +56,7 @@ def fetch(name: str) -> Path:
     Several processes may call it at once: one works, the others wait for it.
 
     Args:
-        name: "fashion-mnist", "cifar-10" or "glove-6b".
+        name: "fashion-mnist", "cifar-10", "glove-6b" or "resnet-18".
 
     Returns:
         The folder; for "glove-6b" it holds glove.6B.100d.txt.

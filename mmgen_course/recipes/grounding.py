@@ -82,7 +82,8 @@ class Look(NamedTuple):
             ValueError: a caption without words, or with words that have no vector; the message names them.
         """
         words, mask = word_features(captions, self.vectors)
-        return Seen(*self.model(words, mask, region_features(pictures, self.trunk), visible), mask)
+        truth, weights = self.model(words, mask, region_features(pictures, self.trunk), visible)
+        return Seen(truth, weights, mask)
 
 
 def load_grounding() -> Look:
@@ -236,6 +237,7 @@ GROUNDING = Recipe(
     "grounding",
     "weights/grounding.safetensors",
     "tells which words of a caption are true of a picture, and where each looks",
-    steps=6000,
+    steps=4000,
     train=train,
+    needs=("weights/recogniser.safetensors", "words/scenes.50d.txt"),
 )

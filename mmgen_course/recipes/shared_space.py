@@ -92,7 +92,7 @@ class TextReader(nn.Module):
         """A vector for each word that knows of the others and of their order."""
         x = self.into(words).masked_fill(~mask[..., None], 0)
         x = x + rearrange(self.beside(rearrange(x, "n t d -> n d t")).relu(), "n d t -> n t d")
-        x = x + position_code(torch.arange(x.shape[1]).to(x), x.shape[2], longest=100)
+        x = x + position_code(torch.arange(x.shape[1]).to(x), x.shape[2], longest=100.0)
         for block in self.blocks:
             x = block(x, mask)
         return self.norm(x)

@@ -937,7 +937,8 @@ assert [round(end, 3) for end in wilson(941, 1000)] == [0.925, 0.954]  # for the
 
 # %%
 p, n = 0.0005, 2000
-errors = torch.distributions.Binomial(n, torch.tensor(p)).log_prob(torch.arange(n + 1.0)).exp()  # of each number
+numbers = torch.arange(n + 1, dtype=torch.float64)
+errors = torch.distributions.Binomial(n, torch.tensor(p, dtype=torch.float64)).log_prob(numbers).exp()  # of each number
 
 # %%
 hit = {"Wilson": 0.0, "textbook": 0.0}
@@ -989,18 +990,18 @@ for name, most in {"reader": 0.1, "judge": 0.002}.items():
 # judge read.
 
 # %%
-mistakes = {  # caption -> seed of the drawing
-    "a small flat pink diamond in the bottom right on a dark background": 7742,
-    "a small dotted pink cross in the bottom left on a dark background": 10488,
-    "a small flat yellow cross above a small striped yellow circle on a light background": 19303,
-    "a small outlined cyan diamond in the bottom right on a light background": 35424,
-    "a small outlined cyan diamond in the bottom right on a light background ": 38222,
-}
+mistakes = [  # caption, and the seed of the drawing
+    ("a small flat pink diamond in the bottom right on a dark background", 7742),
+    ("a small dotted pink cross in the bottom left on a dark background", 10488),
+    ("a small flat yellow cross above a small striped yellow circle on a light background", 19303),
+    ("a small outlined cyan diamond in the bottom right on a light background", 35424),
+    ("a small outlined cyan diamond in the bottom right on a light background", 38222),
+]
 
 # %%
 drawn = [
     scenes.render([scenes.parse(text).complete()], generator=torch.Generator().manual_seed(seed))
-    for text, seed in mistakes.items()
+    for text, seed in mistakes
 ]
 misread = judge.read(torch.cat(drawn))
 
@@ -1015,7 +1016,7 @@ def differences(text, scene):
 
 
 # %%
-titles = [", ".join(differences(text, scene)) for text, scene in zip(mistakes, misread, strict=True)]
+titles = [", ".join(differences(text, scene)) for (text, _), scene in zip(mistakes, misread, strict=True)]
 alt = "Five pictures of small objects; above each what it shows and what the judge read."
 show.images(torch.cat(drawn), titles, columns=5, alt=alt)
 print(titles)

@@ -1,7 +1,7 @@
 """Who uses the text? Four fusions of equal size, trained alike on "is this caption true of this picture?".
 
 Run `python benchmarks/fusion.py`: five seeds of each, with the true captions and with captions shuffled in training; it
-writes trained/fusion.csv, which ships as data/results/fusion.csv. About half an hour on one thread.
+writes trained/fusion.csv, which ships as data/results/fusion.csv. About ten minutes of one processor core.
 """
 
 import csv

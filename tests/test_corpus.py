@@ -56,7 +56,8 @@ def test_no_caption_that_a_model_trains_on_holds_a_held_out_word(corpus: list[li
     generator = seeded(3)
     training = {word for scene in splits()["train"] for word in caption(scene, generator).split()}
     assert not training & HELD_OUT
-    assert {word for sentence in corpus for word in sentence} >= HELD_OUT
+    told = corpus[: len(splits()["train"])]  # but the captions of the corpus do
+    assert {word for sentence in told for word in sentence} >= HELD_OUT
 
 
 def test_captions_tell_only_training_scenes() -> None:

@@ -8,7 +8,9 @@ from mmgen_course.features.encoders import region_features, word_features
 from mmgen_course.features.vectors import WordVectors
 from mmgen_course.train import seeded
 
-WORDS = WordVectors(["a", "red", "star", "blue", "above"], torch.randn(5, 6, generator=torch.Generator().manual_seed(0)))
+WORDS = WordVectors(
+    ["a", "red", "star", "blue", "above"], torch.randn(5, 6, generator=torch.Generator().manual_seed(0))
+)
 
 
 def test_row_r_of_the_regions_is_the_place_r_of_the_map_row_by_row():

@@ -314,8 +314,9 @@ assert by_formula > 0
 #
 # $$ I(x ; y) \;\ge\; \log N - \mathbb{E}[\mathcal{L}_{x \to y}] \label{eq:info-nce-bound} $$
 #
-# A small loss proves much information. Check all three on a world so small that every case can be listed: three kinds
-# of picture, three kinds of caption, and a table of their probabilities.
+# A small loss proves much information. Turned round, from caption to picture, the test is of the same kind, so the mean
+# of the two losses, (eq:clip-loss), will do as well. Check all three on a world so small that every case can be listed:
+# three kinds of picture, three kinds of caption, and a table of their probabilities.
 
 # %%
 joint = torch.tensor([[0.30, 0.05, 0.05], [0.02, 0.25, 0.03], [0.05, 0.05, 0.20]], dtype=torch.double)
@@ -799,14 +800,15 @@ assert max(sizes.values()) < 1.05 * min(sizes.values())
 # one side only is right half of the time, whatever it knows.
 #
 # `benchmarks/fusion.py` trained every fusion with five seeds, and all of it once more with **captions shuffled** within
-# each batch while the answers stayed. It takes half an hour, so its result ships as a table.
+# each batch while the answers stayed. It takes too long for a lesson, so its result
+# ships as a table.
 
 # %%
 with data.shipped("results/fusion.csv").open(encoding="utf-8") as lines:
     table = list(csv.DictReader(lines))
 seeds = sorted({row["seed"] for row in table})
 print(len(table), "rows, seeds", *seeds)
-print(table[0])
+print("columns:", ", ".join(table[0]))
 assert all(int(row["parameters"]) == sizes[row["fusion"]] for row in table)
 
 
@@ -862,10 +864,10 @@ assert all(abs(mean - 0.5) < 0.015 for key, (mean, _) in cells.items() if key[1]
 # - Swapped is easier than changed for all of them. A likely reason: a swap makes the caption false at two places of the
 #   picture, a change at one.
 #
-# What is not found: that one of them fails. From first to last it is a few points, and a comparison that gave the
-# winner twice the parameters, or one seed, could have said anything. And this is one task, one size, and one set of
-# frozen features; the words come from a reader that was trained to be averaged, which should favour the three that
-# average.
+# What is not found: that one of them fails. From first to last it is a few points, and at unequal sizes nobody could
+# say whether these come from the fusion or from the parameters. Nor does this settle more than it asked: one task, one
+# size, one set of frozen features. The words come from a reader that was trained to be averaged, which should favour
+# the three that average.
 
 # %% [markdown]
 # Is it luck? Compare by seed: all four started from the same questions with the same five seeds, so take differences

@@ -19,9 +19,9 @@ from torch import Tensor
 from mmgen_course.data.atomic import replacing
 from mmgen_course.data.errors import EmptyFile, MissingFile
 from mmgen_course.features.glove_lines import NO_WORD, is_utf8, numbers_at_end, parse_line, shown, stripped
-from mmgen_course.features.vectors import CutFile, NotUtf8, WordVectors, WrongDimension
+from mmgen_course.features.vectors import BadLine, CutFile, NotUtf8, WordVectors, WrongDimension
 
-BLOCK = 3 * 2**20  # bytes read at once: larger ones take more memory, smaller ones more time
+BLOCK = 2 * 2**20  # bytes read at once: larger ones take more memory, smaller ones more time
 AHEAD = 2  # blocks that other threads parse, while one more is put into the matrix
 TOO_LARGE = float(np.finfo(np.float32).max) + 2**103  # the least double that becomes infinite as float32
 BOM = b"\xef\xbb\xbf"
@@ -75,12 +75,15 @@ def read_vectors(path: str | Path) -> WordVectors:
         words: list[str] = []
         first = 1 if promised is None else 2  # the number of the first line with a word
         stream.seek(skip)
-        for new, rows in _parsed(path, stream, first, dim):
-            at, end = len(words), len(words) + len(new)
-            if end > len(matrix):
-                matrix = torch.cat([matrix[:at], torch.empty(end // 4 + len(new), dim)])
-            matrix.numpy()[at:end] = rows
-            words += new
+        try:
+            for new, rows in _parsed(path, stream, dim):
+                at, end = len(words), len(words) + len(new)
+                if end > len(matrix):
+                    matrix = torch.cat([matrix[:at], torch.empty(end // 4 + len(new), dim)])
+                matrix.numpy()[at:end] = rows
+                words += new
+        except BadLine as fault:  # its line is counted in its block
+            raise type(fault)(path, first - 1 + len(words) + fault.line, *fault.args[2:]) from None
     if promised not in (None, len(words)):
         came = f"{len(words)} complete lines after it"
         remedy = "Get the file again."
@@ -138,14 +141,12 @@ def _count_lines(stream: BinaryIO) -> int:
     return sum(block.count(b"\n") for block in iter(lambda: stream.read(BLOCK), b""))
 
 
-def _parsed(path: Path, stream: BinaryIO, line: int, dim: int) -> Iterator[Block]:
-    """Each block of whole lines, from here on and in this order, of which the first line has the number `line`."""
+def _parsed(path: Path, stream: BinaryIO, dim: int) -> Iterator[Block]:
+    """Each block of whole lines, from here on and in this order."""
     waiting: deque[Future[Block]] = deque()
     with ThreadPoolExecutor(AHEAD) as pool:
         while block := _block(stream):
-            n = block.count(b"\n")
-            waiting.append(pool.submit(_parse_block, path, block, line, n, dim))
-            line += n
+            waiting.append(pool.submit(_parse_block, path, block, dim))
             if len(waiting) > AHEAD:
                 yield waiting.popleft().result()
         while waiting:
@@ -161,23 +162,23 @@ def _block(stream: BinaryIO) -> bytes:
     return stream.read(BLOCK + rest)
 
 
-def _parse_block(path: Path, block: bytes, line: int, n: int, dim: int) -> Block:
-    """The words and numbers of a block that has n complete lines, of which the first has the number `line`."""
+def _parse_block(path: Path, block: bytes, dim: int) -> Block:
+    """The words and numbers of a block of lines; a fault has the number of its line in the block, from 1."""
     if not block.endswith(b"\n"):
         end = block.rfind(b"\n") + 1
-        if n:
-            _parse_block(path, block[:end], line, n, dim)  # an earlier fault comes first
+        if end:
+            _parse_block(path, block[:end], dim)  # an earlier fault comes first
         remedy = "Get the file again; if it is complete, add a newline at its end."
         came = shown(block[max(end, len(block) - 40) :])
-        raise CutFile(path, line + n, "a newline at the end of the last line", came, remedy)
+        raise CutFile(path, block.count(b"\n") + 1, "a newline at the end of the last line", came, remedy)
     if b"\r" in block:
         block = block.replace(b"\r\n", b"\n")
-    if table := _parse_plain(block, n, dim):
+    if table := _parse_plain(block, dim):
         return table
     lines = [text.removesuffix(b" ") for text in block[:-1].split(b"\n")]
     odd = re.compile(rb"[\t\r]|\A" + BOM)
     plain = [i for i, text in enumerate(lines) if text.count(b" ") == dim and not odd.search(text) and is_utf8(text)]
-    table = _parse_plain(b"".join(lines[i] + b"\n" for i in plain), len(plain), dim)
+    table = _parse_plain(b"".join(lines[i] + b"\n" for i in plain), dim)
     if table is None:  # a fault is in one of the plain lines: find it
         plain, table = [], ([], np.empty((0, dim)))
     words, rows = [""] * len(lines), np.empty((len(lines), dim))
@@ -185,22 +186,22 @@ def _parse_block(path: Path, block: bytes, line: int, n: int, dim: int) -> Block
     for i, word in zip(plain, table[0], strict=True):
         words[i] = word
     for i in sorted(set(range(len(lines))) - set(plain)):
-        words[i], rows[i] = parse_line(path, line + i, lines[i], dim)
+        words[i], rows[i] = parse_line(path, i + 1, lines[i], dim)
     return words, rows
 
 
-def _parse_plain(block: bytes, n: int, dim: int) -> Block | None:
-    """The same by polars, if all n lines have exactly dim spaces and no fault; otherwise None."""
+def _parse_plain(block: bytes, dim: int) -> Block | None:
+    """The same by polars, if all lines have exactly dim spaces and no fault; otherwise None."""
     # polars takes off a tab before a number, a CR after a field, and a mark before the first
-    if not n or b"\t" in block or b"\r" in block or block.startswith(BOM):
+    if not block or b"\t" in block or b"\r" in block or block.startswith(BOM):
         return None
     schema = {"word": pl.String(), **{str(i): pl.Float64() for i in range(dim)}}
     try:
         table = pl.read_csv(block, separator=" ", has_header=False, quote_char=None, schema=schema)
     except pl.exceptions.PolarsError:
         return None
-    # a line with too few fields has nulls
-    if len(table) != n or any(column.null_count() for column in table):
+    # a line with too few fields has nulls, and so has an empty line
+    if any(column.null_count() for column in table):
         return None
     rows = table.drop("word").to_numpy(order="fortran")
     # NaN is in no range

@@ -121,8 +121,9 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         part = body[start:stop]
         for n in range(0, len(part), SLOW):
-            self.wfile.write(part[n : n + SLOW])
+            # counted before it leaves: the reader may be done before the line behind the write runs
             self.record[2] += len(part[n : n + SLOW])
+            self.wfile.write(part[n : n + SLOW])
             time.sleep(pause)
 
     def log_message(self, *_):

@@ -133,6 +133,7 @@ def files(draw: st.DrawFn) -> bytes:
 @example(content=b"first 1 2 3\na 1 2\nb 1 2 3 4\n", block=2**20, rows=100)
 @example(content=b"first 1 2 3\na\r 1 2 3\n", block=2**20, rows=100)
 @example(content=b"first 1 2 3\n\na 1 2 3\n", block=2**20, rows=100)
+@example(content=b"first 1 2 3\n\n", block=2**20, rows=100)
 @example(content=b"first 1 2 3\na \t1 2 3\n", block=2**20, rows=100)
 @example(content=b"first 1 2 3\na 1 x 3\nb 1 2", block=2**20, rows=100)
 @example(content=b"first 1 2 3\na 1 3.4028236e38 3\n", block=2**20, rows=100)

@@ -56,7 +56,7 @@ class Grounding(nn.Module):
     """Is each word of a caption true of a picture, and which region does it look at to find out?
 
     Words (word_dim each) get a code of their place in the sentence, then `blocks` of self-attention tell each word
-    what it is about: *red* learns whether it belongs to a circle. Regions (region_dim each) get a code of row and
+    what it is about: *red* can learn whether it belongs to a circle. Regions (region_dim each) get a code of row and
     column. Then each word asks (a query) and each region offers (a key, which is its value, too). The dot product of
     query and key says where the word looks, and the dot product of the query and what it found how true the word is:
     a word that looks at the wrong place cannot be sure of itself. One head, so that there is one map for each word.

@@ -86,6 +86,17 @@ def _with(scene: Scene, new: Sequence[dict[str, str]]) -> Scene:
     return replace(scene, objects=tuple(replace(thing, **it) for thing, it in zip(scene.objects, new, strict=True)))
 
 
+def exchanged(scene: Scene, name: str) -> Scene:
+    """The pair after its objects exchanged one attribute.
+
+    Example:
+        >>> pair = parse("a red star left of a blue cross").complete()
+        >>> [thing.colour for thing in exchanged(pair, "colour").objects]
+        ['blue', 'red']
+    """
+    return _with(scene, [{name: getattr(thing, name)} for thing in scene.objects[::-1]])
+
+
 def true_words(lie: Sequence[str], said: Sequence[str]) -> list[bool]:
     """Which words of a false caption are true: those that the true one has, at the same place if both are as long.
 

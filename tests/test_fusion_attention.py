@@ -95,7 +95,8 @@ def test_weights_sum_to_one_over_the_keys_or_to_zero_where_nothing_is_allowed(lo
 def test_a_query_without_keys_gets_zeros_and_zero_gradients_however_large_the_scores(scale):
     mask = torch.tensor([[True, True, False], [False, False, False]])
     tensors = [noise(2, 4, seed=1), noise(3, 4, seed=2), noise(3, 5, seed=3)]
-    output, dq, dk, dv = with_gradients(lambda *qkv: attention(*qkv, mask)[0], tensors, scale)
+    with torch.autograd.set_detect_anomaly(True):  # a NaN on the way back is an error, even if a later step hides it
+        output, dq, dk, dv = with_gradients(lambda *qkv: attention(*qkv, mask)[0], tensors, scale)
     assert (output[1] == 0).all()
     assert (dq[1] == 0).all()
     assert (dk[2] == 0).all()

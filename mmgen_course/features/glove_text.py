@@ -21,9 +21,8 @@ from mmgen_course.data.errors import EmptyFile, MissingFile
 from mmgen_course.features.glove_lines import NO_WORD, is_utf8, numbers_at_end, parse_line, shown, stripped
 from mmgen_course.features.vectors import BadLine, CutFile, NotUtf8, WordVectors, WrongDimension
 
-BLOCK = 2 * 2**20  # bytes read at once: larger ones take more memory, smaller ones more time
-AHEAD = 2  # blocks that other threads parse, while one more is put into the matrix
-TOO_LARGE = float(np.finfo(np.float32).max) + 2**103  # the least double that becomes infinite as float32
+BLOCK = 4 * 2**20  # bytes read at once: larger ones take more memory, smaller ones more time
+AHEAD = 4  # blocks that other threads parse, while one more is put into the matrix
 BOM = b"\xef\xbb\xbf"
 
 Block = tuple[list[str], np.ndarray]  # the words of N lines and their numbers (N, dim)
@@ -203,9 +202,10 @@ def _parse_plain(block: bytes, dim: int) -> Block | None:
     # a line with too few fields has nulls, and so has an empty line
     if any(column.null_count() for column in table):
         return None
-    rows = table.drop("word").to_numpy(order="fortran")
-    # NaN is in no range
-    return (table["word"].to_list(), rows) if rows.min() > -TOO_LARGE and rows.max() < TOO_LARGE else None
+    with np.errstate(over="ignore", invalid="ignore"):
+        rows = table.drop("word").to_numpy(order="fortran").astype(np.float32, order="C")
+        total = rows.sum()  # NaN or infinite if one of the numbers is
+    return (table["word"].to_list(), rows) if np.isfinite(total) else None
 
 
 def write_vectors(path: str | Path, vectors: WordVectors) -> None:

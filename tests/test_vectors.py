@@ -505,3 +505,11 @@ def test_neighbours_and_analogies_equal_a_loop(seed: int, n: int, zero: bool) ->
     ):
         assert [word for word, _ in mine] == [word for _, word in slow]
         assert [cosine for _, cosine in mine] == pytest.approx([cosine for cosine, _ in slow], abs=1e-5)
+
+
+def test_infinities_that_cancel_in_a_sum_are_found(tmp_path):
+    path = tmp_path / "words.txt"
+    path.write_bytes(b"red 1e400 1\nblue -1e400 1\n")
+    with pytest.raises(NotFinite) as caught:
+        read_vectors(path)
+    assert caught.value.line == 1

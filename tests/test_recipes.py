@@ -17,6 +17,7 @@ from data_files import register, write_between
 from mmgen_course.cli import app
 from mmgen_course.data import ROOT
 from mmgen_course.data.weights import load_weights
+from mmgen_course.features.glove import read_vectors
 from mmgen_course.features.recogniser import Recogniser, accuracy, load_recogniser, random_scenes
 from mmgen_course.recipes import RECIPES, Recipe, card_path, read_card, recogniser
 from mmgen_course.scenes import render
@@ -115,6 +116,15 @@ def test_the_recogniser_reads_every_attribute_of_999_in_a_thousand_objects_it_ne
     scenes = random_scenes(2000, generator, unseen=True)
     again = accuracy(scenes, load_recogniser().read(render(scenes, generator=generator)))
     assert min(again.values()) >= 0.995
+
+
+def test_the_recipe_of_the_words_makes_the_vectors_that_ship(tmp_path):
+    words = RECIPES["words"]
+    assert len(list(words.train(tmp_path / "words.txt", words.steps, 0))) == words.steps
+    again, shipped = read_vectors(tmp_path / "words.txt"), read_vectors(ROOT / words.file)
+    assert again.words == shipped.words
+    # another processor or number of threads adds in another order
+    torch.testing.assert_close(again.matrix, shipped.matrix, rtol=0, atol=0.01)
 
 
 def test_a_card_of_another_file_is_refused(tmp_path):

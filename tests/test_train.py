@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from mmgen_course.train import minimise, rate_at, seeded
@@ -59,6 +61,18 @@ def test_the_rate_rises_for_a_tenth_and_then_falls_towards_0(steps):
     if steps == 300:
         assert rates[-1] < 1e-4
         assert rates[165] == pytest.approx(0.5)  # half-way down from step 30
+
+
+@given(st.integers(1, 300))
+def test_the_fall_is_torch_s_cosine_and_the_rise_a_line(steps):
+    rise = max(1, steps // 10)
+    assert [rate_at(t, steps) for t in range(rise)] == pytest.approx([(t + 1) / rise for t in range(rise)])
+    optimiser = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=max(1, steps - rise))
+    for t in range(rise, steps):
+        assert rate_at(t, steps) == pytest.approx(optimiser.param_groups[0]["lr"], abs=1e-9)
+        optimiser.step()
+        schedule.step()
 
 
 def test_the_model_trains_in_training_mode_and_learns_the_line():

@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 import torch
 
+from mmgen_course.features import recogniser
 from mmgen_course.scenes import ATTRIBUTES, BACKGROUNDS, TRAINING_WORDS, Scene, caption, parse
 from mmgen_course.scenes.splits import is_held_out
 from mmgen_course.scenes.words import EVERYTHING, Lexicon
 from mmgen_course.scenes.world import ALONE, pick
 
-LOOK = ("shape", "colour", "size", "style")
+LOOK = tuple(recogniser.LOOK)
 OPPOSITE = {"left": "right", "above": "below", "over": "under", "top": "bottom"}
 OPPOSITE |= {other: word for word, other in OPPOSITE.items()}
 

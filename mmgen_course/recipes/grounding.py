@@ -3,7 +3,7 @@
 The model of lesson 05_attention. It is told which words of a caption are true of a picture, never where to look.
 """
 
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from mmgen_course.features.glove import WordVectors, load_scene_vectors
 from mmgen_course.features.recogniser import load_recogniser
 from mmgen_course.fusion.grounding import Grounding, log_truth, word_loss
 from mmgen_course.recipes.claims import LOOK, claims, exchanged
-from mmgen_course.recipes.recipe import Measured, Recipe
+from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe
 from mmgen_course.scenes import BASE_WORDS, HELD_OUT_WORDS, TRAINING_WORDS, Scene, caption, render, splits
 from mmgen_course.scenes.words import EVERYTHING, Lexicon
 from mmgen_course.scenes.world import pick
@@ -28,7 +28,6 @@ from mmgen_course.train import minimise, seeded
 
 ALONE_FIRST = 0.1  # the share of the steps in which all pictures show one object
 ALONE_LATER = 0.25  # the share of pictures with one object afterwards
-TEST_SEED = 1_000_003
 SIDE = 8  # regions in a row, and in a column
 
 
@@ -126,7 +125,7 @@ def untrained(seed: int) -> Look:
 
 def train_grounding(
     look: Look, steps: int, generator: torch.Generator, batch: int = 64, rate: float = 3e-3
-) -> Generator[float, None, None]:
+) -> Iterator[float]:
     """Train on a true and a false caption for each picture, and yield the loss after each step.
 
     Example:
@@ -148,7 +147,7 @@ def train_grounding(
         regions = region_features(render(shown, generator=generator), look.trunk)
         return word_loss(look.model(words, mask, regions.repeat_interleave(2, dim=0)).truth, mask, true)
 
-    return minimise(look.model, one_batch, steps, rate)  # type: ignore[return-value]
+    return minimise(look.model, one_batch, steps, rate)
 
 
 def measure(look: Look, n: int = 1000) -> Measured:

@@ -17,7 +17,7 @@ from mmgen_course.features.glove import load_scene_vectors
 from mmgen_course.features.recogniser import load_recogniser
 from mmgen_course.fusion import Concat, CrossAttention, FiLM, Matcher, TextConvolution, text_share
 from mmgen_course.recipes.negatives import Neighbour, change_one, neighbours, swap_one
-from mmgen_course.recipes.recipe import Measured
+from mmgen_course.recipes.recipe import TEST_SEED, Measured
 from mmgen_course.recipes.shared_space import TextReader, load_shared_space
 from mmgen_course.scenes import Scene, caption, render, splits
 from mmgen_course.train import minimise, seeded
@@ -32,7 +32,6 @@ WIDTHS: dict[str, tuple[Callable[[int, int, int], nn.Module], int]] = {
 
 KINDS: dict[str, Neighbour] = {"changed": change_one, "swapped": swap_one}
 PAIRS, TESTED, STEPS, QUARTETS, RATE = 6000, 1000, 1500, 32, 5e-3
-TEST_SEED = 1_000_003
 LONGEST = 40  # words
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import torch
 
 from mmgen_course.features.recogniser import LOOK
+from mmgen_course.recipes.claims import exchanged
 from mmgen_course.scenes import Scene
 from mmgen_course.scenes.splits import is_held_out
 from mmgen_course.scenes.world import pick
@@ -48,9 +49,7 @@ def swap_one(scene: Scene, generator: torch.Generator) -> Scene:
     differ = [name for name in LOOK if len({getattr(thing, name) for thing in scene.objects}) == 2]
     if not differ:
         raise ValueError(f"needs two objects that look different; came {scene.objects}")
-    name, (a, b) = pick(differ, generator), scene.objects
-    exchanged = replace(a, **{name: getattr(b, name)}), replace(b, **{name: getattr(a, name)})
-    return Scene(exchanged, scene.background)
+    return exchanged(scene, pick(differ, generator))
 
 
 def neighbours(

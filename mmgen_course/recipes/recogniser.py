@@ -7,12 +7,11 @@ import torch
 
 from mmgen_course.data.weights import save_weights
 from mmgen_course.features.recogniser import Recogniser, accuracy, random_scenes, train_recogniser
-from mmgen_course.recipes.recipe import Measured, Recipe
+from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe
 from mmgen_course.scenes import render
 from mmgen_course.train import seeded
 
 MEASURED_ON = 20_000  # scenes, half of them pairs
-TEST_SEED = 1_000_003
 
 
 def measure(recogniser: Recogniser, n: int = MEASURED_ON) -> Measured:

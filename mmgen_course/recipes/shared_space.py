@@ -29,7 +29,7 @@ from mmgen_course.fusion import (
 )
 from mmgen_course.fusion.grounding import SelfAttentionBlock
 from mmgen_course.recipes.negatives import change_one, neighbours, swap_one
-from mmgen_course.recipes.recipe import Measured, Recipe
+from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe
 from mmgen_course.scenes import HELD_OUT_WORDS, TRAINING_WORDS, Scene, caption, render, splits
 from mmgen_course.scenes.words import Lexicon
 from mmgen_course.train import minimise, seeded
@@ -38,7 +38,6 @@ BATCH = 192  # pairs: that many images, and a caption of each
 PARTNERS = 48  # of these, scenes whose neighbour by `swap_one` is in the batch, too
 PLAIN = 0.5  # of the captions in the plainest words: word order is learned from these first, the rest follow
 SEARCHED, JUDGED = 1000, 1000  # scenes to search among, and pairs of neighbours of each kind, when it is measured
-TEST_SEED = 1_000_003
 
 
 class ImageReader(nn.Module):

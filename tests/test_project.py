@@ -26,10 +26,11 @@ PINS = [Requirement(pin) for pin in pins.pins(REQUIREMENTS)]
 LAYERS = [
     {"cli"},
     {"recipes"},
-    {"doctor", "lessons", "widgets"},
-    {"features"},
+    {"doctor", "evaluate", "lessons", "widgets"},
+    {"features", "generators"},
+    {"train"},
     {"data"},
-    {"fusion", "preprocess", "scenes", "show", "train"},
+    {"fusion", "preprocess", "scenes", "show"},
 ]
 GRAMMAR = ["# ", "**You will be able to**", "**From here on we import it", "explorer(", "## On real data"]
 GRAMMAR += ["## What to remember", "## Three questions", "## References"]

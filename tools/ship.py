@@ -31,9 +31,9 @@ def ship(recipe: Recipe, trained: Path, root: Path) -> None:
 
 
 def describe(root: Path) -> list[str]:
-    """The lines of the data card about every trained file, from the cards beside them."""
+    """The lines of the data card about every trained file that is there, from the cards beside them."""
     lines = []
-    for recipe in RECIPES.values():
+    for recipe in _shipped(root):
         path = root / recipe.file
         card = read_card(path)
         minutes = f"{card.seconds / 60:.0f} minutes" if card.seconds >= 90 else f"{card.seconds} seconds"
@@ -51,6 +51,11 @@ def describe(root: Path) -> list[str]:
     return lines[:-1]
 
 
+def _shipped(root: Path) -> list[Recipe]:
+    # while a new recipe is still training, others can ship; a test fails if one never does
+    return [recipe for recipe in RECIPES.values() if (root / recipe.file).exists()]
+
+
 def main(names: list[str], trained: Path, root: Path) -> None:
     """Ship the named results, then bring registry and data card up to date."""
     for name in names:
@@ -59,8 +64,8 @@ def main(names: list[str], trained: Path, root: Path) -> None:
         else:
             (root / TABLES[name]).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(trained / Path(TABLES[name]).name, root / TABLES[name])
-    models = [root / recipe.file for recipe in RECIPES.values()]
-    tables = [root / table for table in TABLES.values()]
+    models = [root / recipe.file for recipe in _shipped(root)]
+    tables = [root / table for table in TABLES.values() if (root / table).exists()]
     register(root, FOLDERS, [*tables, *models, *map(card_path, models)])
     write_between(root / "README.md", "ship.py", describe(root))
 

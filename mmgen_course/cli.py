@@ -7,13 +7,18 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+
+if TYPE_CHECKING:
+    import torch
+
+    from mmgen_course.train import Run
 
 app = typer.Typer(
     help="The course at your command line; start with `mmgen lab`.",
@@ -123,14 +128,19 @@ def train(
     name: Annotated[str, typer.Argument(help="What to train; `mmgen train list` lists all.")],
     steps: Annotated[int | None, typer.Option(min=1, help="Default: as many as for what ships.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same result on the same machine.")] = 0,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps; default: the fastest at hand.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint, if there is one.")] = False,
+    every: Annotated[int, typer.Option(min=0, help="Steps between checkpoints; default: a twentieth.")] = 0,
     out: Annotated[Path | None, typer.Option(help="File to write; default: trained/ in this folder.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train one of the course's models from random weights, write it, and print what was measured."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    """Train one of the course's models from random weights, write it, and print what was measured.
 
+    Ctrl-C ends it after a whole step: what was learned so far is written, and --resume goes on from there. Several
+    processes: torchrun --nproc-per-node 2 -m mmgen_course train NAME.
+    """
     from mmgen_course.recipes import RECIPES, write_card
+    from mmgen_course.train import Run, has_bf16, is_first, processes
 
     if name == "list":
         _print_table(["name", "what it is", "steps"], [(r.name, r.about, f"{r.steps:,}") for r in RECIPES.values()])
@@ -139,26 +149,64 @@ def train(
         raise typer.BadParameter(f"no recipe {name}; there are {', '.join(RECIPES)}")
     recipe = RECIPES[name]
     path = out or Path("trained") / Path(recipe.file).name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    total, start = steps or recipe.steps, time.perf_counter()
-    losses = recipe.train(path, total, seed)
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(name, total=total)
-        while True:
-            try:
-                progress.update(task, advance=1, description=f"{name}, loss {next(losses):.4f}")
-            except StopIteration as end:
-                measured = end.value
-                break
-            except FloatingPointError as error:
-                _fail(str(error))
-    card = write_card(path, recipe, total, seed, time.perf_counter() - start, measured)
+    on = _device(device)
+    config = {"recipe": name, "needs": recipe.needed()}
+    with processes(), _data_errors_in_one_line():
+        run = Run(path, steps or recipe.steps, seed, on, every, resume, recipe.bf16 and has_bf16(on), config)
+        if run.checkpoint.exists() and not resume:
+            _fail(f"{run.checkpoint} is of a training that did not end: go on with --resume, or remove it")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        start = time.perf_counter()
+        measured = _trained(name, recipe.train(run), run)
+        if not is_first():
+            return
+        card = write_card(path, recipe, run, time.perf_counter() - start, measured)
     if as_json:
         typer.echo(json.dumps({"file": str(path), **asdict(card)}, indent=1))
     else:
         _print_table(["measured", name], [(what, f"{value:.4f}") for what, value in card.measured.items()])
         typer.echo(f"{path}, {_minutes(float(card.seconds))} minutes")
+    if run.stopped:
+        _fail(f"{run.stopped}; {path} holds what was learned so far, and --resume goes on from the checkpoint")
+    run.finish()
+
+
+def _trained(name: str, losses: Generator[Mapping[str, float], None, dict[str, float]], run: "Run") -> dict[str, float]:
+    """Run a training to its end behind a bar, and return what was measured."""
+    import torch
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from mmgen_course.train import is_first
+
+    console = Console(stderr=True, quiet=not is_first())
+    precision = "bfloat16" if run.bf16 else "float32"
+    console.print(
+        f"{name}: {run.steps:,} steps on {run.device}, {torch.get_num_threads()} threads, {precision}; "
+        f"a checkpoint every {run.every} steps"
+    )
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(name, total=run.steps)
+        while True:
+            try:
+                said = "  ".join(f"{what} {value:.4f}" for what, value in next(losses).items())
+            except StopIteration as end:
+                return end.value
+            progress.update(task, completed=run.step, description=said)
+
+
+def _device(name: str | None) -> "torch.device":
+    import torch
+
+    from mmgen_course import device
+
+    try:
+        chosen = torch.device(name) if name else device()
+        torch.empty(1, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        raise typer.BadParameter(f"no device {name} here: {str(error).splitlines()[0]}") from error
+    return chosen
 
 
 @contextmanager

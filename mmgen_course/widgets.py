@@ -4,12 +4,14 @@ The first is in lesson 00, where a learner types a caption and sees its scene.
 """
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from io import BytesIO
 from typing import Any
 
 import ipywidgets
+import torch
+from IPython.display import display
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
@@ -51,6 +53,51 @@ def explorer(draw: Callable[..., tuple[Tensor | Figure, str]], **controls: ipywi
         control.observe(update, names="value")
     update()
     return ipywidgets.VBox([*controls.values(), picture, sentence])
+
+
+def watch(
+    losses: Iterator[Mapping[str, float]],
+    total: int,
+    draw: Callable[[], Tensor | Figure] | None = None,
+    every: int = 50,
+) -> list[Mapping[str, float]]:
+    """Run a training in a notebook: a bar with its losses, and a picture that changes as it goes.
+
+    Args:
+        losses: from `mmgen_course.train.fit`; it is run to its end.
+        total: how many steps it takes.
+        draw: gives what the model draws now, (3, H, W) in [-1, 1], or a figure; none without it.
+        every: steps between two pictures; the last is drawn at the end.
+
+    Returns:
+        The losses of each step.
+
+    Example:
+        >>> losses = watch(iter([{"loss": 2.0}, {"loss": 1.0}]), total=2)  # doctest: +ELLIPSIS
+        VBox(children=(IntProgress(...
+        >>> len(losses)
+        2
+    """
+    progress = ipywidgets.IntProgress(max=total, description="0", layout={"width": "95%", "max_width": f"{WIDTH}px"})
+    picture, said = ipywidgets.HTML(), ipywidgets.HTML()
+    display(ipywidgets.VBox([progress, said, picture]))
+
+    def update(step: int) -> None:
+        progress.value, progress.description = step, f"{step}/{total}"
+        now = ", ".join(f"{name} {value:.3f}" for name, value in came[-1].items()) if came else ""
+        said.value = f'<p role="status">{escape(now)}</p>'
+        if draw is not None:
+            with torch.no_grad():
+                picture.value = _img(draw(), alt=f"what the model draws after step {step}: {now}")
+
+    came: list[Mapping[str, float]] = []
+    update(0)
+    for step, values in enumerate(losses, start=1):
+        came.append(values)
+        if step % every == 0:
+            update(step)
+    update(len(came))
+    return came
 
 
 def text(description: str, value: str) -> ipywidgets.Text:

@@ -17,11 +17,12 @@ from data_files import register, write_between
 from mmgen_course.cli import app
 from mmgen_course.data import ROOT
 from mmgen_course.data.weights import load_weights
+from mmgen_course.features import recogniser as features
 from mmgen_course.features.glove import read_vectors
 from mmgen_course.features.recogniser import Recogniser, accuracy, load_recogniser, random_scenes
 from mmgen_course.recipes import RECIPES, Recipe, card_path, read_card, recogniser
 from mmgen_course.scenes import render
-from mmgen_course.train import seeded
+from mmgen_course.train import Run, seeded
 
 
 def mmgen(*arguments):
@@ -84,16 +85,20 @@ def test_wrong_usage_exits_with_2_and_writes_nothing(wrong, tmp_path, monkeypatc
 
 
 def test_a_loss_that_is_not_finite_exits_with_1_and_names_the_step(quick, tmp_path, monkeypatch):
-    monkeypatch.setattr(recogniser, "train_recogniser", lambda *_: iter_then_fail())
-    result = mmgen("train", "recogniser", "--steps", "5", "--out", str(tmp_path / "r"))
+    right, calls = features.loss, []
+
+    def breaks_at_the_fourth_step(*arguments):
+        calls.append(right(*arguments))
+        return calls[-1] * (torch.nan if len(calls) == 4 else 1)
+
+    monkeypatch.setattr(features, "loss", breaks_at_the_fourth_step)
+    out = tmp_path / "r"
+    result = mmgen("train", "recogniser", "--steps", "9", "--every", "2", "--out", str(out))
     assert result.exit_code == 1
-    assert "nan at step 1" in result.stderr
-    assert list(tmp_path.iterdir()) == []
-
-
-def iter_then_fail():
-    yield 1.0
-    raise FloatingPointError("the loss is nan at step 1: lower the rate")
+    assert "nan at step 3" in result.stderr
+    assert "the last checkpoint is of step 2" in result.stderr
+    load_weights(Recogniser(), out)  # refuses weights that are not finite
+    assert read_card(out).steps == 3
 
 
 # ---- what ships
@@ -120,7 +125,7 @@ def test_the_recogniser_reads_every_attribute_of_999_in_a_thousand_objects_it_ne
 
 def test_the_recipe_of_the_words_makes_the_vectors_that_ship(tmp_path):
     words = RECIPES["words"]
-    assert len(list(words.train(tmp_path / "words.txt", words.steps, 0))) == words.steps
+    assert len(list(words.train(Run(tmp_path / "words.txt", words.steps)))) == words.steps
     again, shipped = read_vectors(tmp_path / "words.txt"), read_vectors(ROOT / words.file)
     assert again.words == shipped.words
     # another processor or number of threads adds in another order

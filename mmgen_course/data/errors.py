@@ -112,6 +112,10 @@ class WrongWeights(ListedError):
     """Tensors that do not fit the model that they are loaded into, or that are not finite."""
 
 
+class OtherTraining(ListedError):
+    """A checkpoint of another training than the one that is to go on from it: what differs is listed."""
+
+
 # ---- downloads
 
 

@@ -33,11 +33,7 @@ def save_weights(model: nn.Module, path: str | Path, about: Mapping[str, object]
         ...     load_weights(nn.Linear(2, 1), Path(folder, "line.safetensors"))
         {'steps': 3}
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    with replacing(path) as partial:
-        save_file(tensors, partial, {ABOUT: json.dumps(about or {}, sort_keys=True)})
+    write_tensors(model.state_dict(), path, about or {})
 
 
 def load_weights(model: nn.Module, path: str | Path) -> dict[str, object]:
@@ -53,6 +49,37 @@ def load_weights(model: nn.Module, path: str | Path) -> dict[str, object]:
         Traceback (most recent call last):
         mmgen_course.data.errors.MissingFile: no.safetensors: expected weights, came no such file. Train them first.
     """
+    came, about = read_tensors(path)
+    if faults := _faults(model.state_dict(), came):
+        raise WrongWeights(path, "the weights of this model", "faults", faults, "Give the file of this model.")
+    model.load_state_dict(came)
+    return about
+
+
+def write_tensors(tensors: Mapping[str, Tensor], path: str | Path, about: Mapping[str, object]) -> None:
+    """Write tensors by name and a JSON note about them as one file, whole or not at all.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_tensors({"x": torch.ones(2)}, Path(folder, "x"), {"step": 3})
+        ...     read_tensors(Path(folder, "x"))
+        ({'x': tensor([1., 1.])}, {'step': 3})
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as partial:
+        whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+        save_file(whole, partial, {ABOUT: json.dumps(about, sort_keys=True)})
+
+
+def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, object]]:
+    """Read what `write_tensors` wrote: the tensors, on the CPU, and the note.
+
+    Raises:
+        MissingFile: there is no such file.
+        DamagedWeights: it is no safetensors file (a pickle, say), or it was cut.
+    """
     if not Path(path).is_file():
         raise MissingFile(path, "weights", "no such file", "Train them first.")
     try:
@@ -62,10 +89,7 @@ def load_weights(model: nn.Module, path: str | Path) -> dict[str, object]:
     except (SafetensorError, ValueError) as error:
         remedy = "Get it again; a .pt file is a pickle, which can run code: save it as safetensors where it was made."
         raise DamagedWeights(path, "a whole safetensors file", f"'{error}'", remedy) from error
-    if faults := _faults(model.state_dict(), came):
-        raise WrongWeights(path, "the weights of this model", "faults", faults, "Give the file of this model.")
-    model.load_state_dict(came)
-    return about
+    return came, about
 
 
 def _faults(wanted: Mapping[str, Tensor], came: Mapping[str, Tensor]) -> list[str]:

@@ -19,7 +19,7 @@ from mmgen_course.features.cnn import SmallCNN
 from mmgen_course.scenes import ATTRIBUTES, BACKGROUNDS, POSITIONS, Scene, SceneObject, encode, render
 from mmgen_course.scenes.constraints import Constraints, ObjectConstraints
 from mmgen_course.scenes.world import ALONE
-from mmgen_course.train import minimise
+from mmgen_course.train import Run, mine, minimise
 
 # The seven ways to place objects, first object first, and their codes with -1 where there is no second object.
 LAYOUTS: tuple[tuple[str, ...], ...] = (*((place,) for place in ALONE), ("left", "right"), ("top", "bottom"))
@@ -207,19 +207,27 @@ def is_kept_back(scene: Scene) -> bool:
 
 
 def train_recogniser(
-    recogniser: Recogniser, steps: int, generator: torch.Generator, batch: int = 64, rate: float = 3e-3
+    recogniser: Recogniser,
+    steps: int,
+    generator: torch.Generator,
+    batch: int = 64,
+    rate: float = 3e-3,
+    run: Run | None = None,
 ) -> Iterator[float]:
     """Train on freshly drawn pictures, and yield the loss after each step; see `mmgen_course.train.minimise`.
 
     Example:
         >>> losses = list(train_recogniser(Recogniser(), 2, torch.Generator().manual_seed(0), batch=2))
     """
+    device = next(recogniser.parameters()).device
 
     def one_batch() -> Tensor:
         scenes = random_scenes(batch, generator)
-        return loss(recogniser(render(scenes, generator=generator)), *encode(scenes))
+        pictures, codes, backgrounds = render(scenes, generator=generator), *encode(scenes)
+        pictures, codes, backgrounds = (mine(each).to(device) for each in (pictures, codes, backgrounds))
+        return loss(recogniser(pictures), codes, backgrounds)
 
-    return minimise(recogniser, one_batch, steps, rate)
+    return minimise(recogniser, one_batch, steps, rate, run)
 
 
 def load_recogniser() -> Recogniser:

@@ -4,7 +4,6 @@ The model of lesson 05_attention. It is told which words of a caption are true o
 """
 
 from collections.abc import Collection, Generator, Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -20,11 +19,11 @@ from mmgen_course.features.glove import WordVectors, load_scene_vectors
 from mmgen_course.features.recogniser import load_recogniser
 from mmgen_course.fusion.grounding import Grounding, log_truth, word_loss
 from mmgen_course.recipes.claims import LOOK, claims, exchanged
-from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe
+from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe, named
 from mmgen_course.scenes import BASE_WORDS, HELD_OUT_WORDS, TRAINING_WORDS, Scene, caption, render, splits
 from mmgen_course.scenes.words import EVERYTHING, Lexicon
 from mmgen_course.scenes.world import pick
-from mmgen_course.train import minimise, seeded
+from mmgen_course.train import Run, mine, minimise, seeded
 
 ALONE_FIRST = 0.1  # the share of the steps in which all pictures show one object
 ALONE_LATER = 0.25  # the share of pictures with one object afterwards
@@ -92,7 +91,7 @@ def load_grounding() -> Look:
     return Look(model.eval(), trunk, vectors)
 
 
-def train(path: Path, steps: int, seed: int) -> Generator[float, None, Measured]:
+def train(run: Run) -> Generator[dict[str, float], None, Measured]:
     """Train a grounding model, write it, and return what `measure` says.
 
     At first all pictures show one object, so that words find their features; then three of four show a pair, so that
@@ -100,15 +99,17 @@ def train(path: Path, steps: int, seed: int) -> Generator[float, None, Measured]
 
     Example:
         >>> import tempfile
+        >>> from pathlib import Path
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     losses = train(Path(folder, "grounding.safetensors"), steps=2, seed=0)
-        ...     next(losses) > 0
+        ...     losses = train(Run(Path(folder, "grounding.safetensors"), steps=2))
+        ...     next(losses)["loss"] > 0
         True
     """
-    look = untrained(seed)
-    yield from train_grounding(look, steps, torch.Generator().manual_seed(seed))
-    look.model.eval()
-    save_weights(look.model, path)
+    look = untrained(run.seed)
+    look.model.to(run.device)
+    yield from named(train_grounding(look, run.steps, run.generator, run=run))
+    look.model.cpu().eval()
+    save_weights(look.model, run.path)
     return measure(look)
 
 
@@ -124,30 +125,29 @@ def untrained(seed: int) -> Look:
 
 
 def train_grounding(
-    look: Look, steps: int, generator: torch.Generator, batch: int = 64, rate: float = 3e-3
+    look: Look, steps: int, generator: torch.Generator, batch: int = 64, rate: float = 3e-3, run: Run | None = None
 ) -> Iterator[float]:
     """Train on a true and a false caption for each picture, and yield the loss after each step.
 
     Example:
         >>> losses = list(train_grounding(untrained(0), 2, torch.Generator().manual_seed(0), batch=4))
     """
+    run = run or Run()
     scenes = splits()["train"]
     alone, pairs = ([scene for scene in scenes if len(scene.objects) == n] for n in (1, 2))
-    taken = 0
 
     def one_batch() -> Tensor:
-        nonlocal taken
-        n_alone = batch if taken < ALONE_FIRST * steps else round(ALONE_LATER * batch)
-        taken += 1
+        n_alone = batch if run.step < ALONE_FIRST * steps else round(ALONE_LATER * batch)
         shown = [pick(alone if i < n_alone else pairs, generator) for i in range(batch)]
         told = [claim for scene in shown for claim in claims(scene, generator)]
         words, mask = word_features([claim.text for claim in told], look.vectors)
         true = torch.zeros(mask.shape, dtype=torch.bool)
         true[mask] = torch.tensor([word for claim in told for word in claim.true])
-        regions = region_features(render(shown, generator=generator), look.trunk)
-        return word_loss(look.model(words, mask, regions.repeat_interleave(2, dim=0)).truth, mask, true)
+        regions = region_features(render(shown, generator=generator), look.trunk).repeat_interleave(2, dim=0)
+        words, mask, regions, true = (mine(each).to(run.device) for each in (words, mask, regions, true))
+        return word_loss(look.model(words, mask, regions).truth, mask, true)
 
-    return minimise(look.model, one_batch, steps, rate)
+    return minimise(look.model, one_batch, steps, rate, run)
 
 
 def measure(look: Look, n: int = 1000) -> Measured:

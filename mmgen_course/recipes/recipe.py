@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from mmgen_course.data import shipped
 from mmgen_course.data.atomic import replacing
+from mmgen_course.train import Run
 
 Measured = dict[str, float]
 TEST_SEED = 1_000_003  # of what a result is measured on; nobody trains with it
@@ -22,17 +23,23 @@ class Recipe:
         file: where its result lies below data/.
         about: one line for a person.
         steps: how many it takes for the result that ships.
-        train: (path, steps, seed) -> yields the loss of each step, then writes the file, and returns what was
-            measured, by name.
+        train: takes a run, yields the losses of each step by name, then writes the file of the run, and returns what
+            was measured, by name.
         needs: the files below data/ that it builds on, which must be trained before it.
+        bf16: whether benchmarks/training.py found it faster in bfloat16, on a processor that has it.
     """
 
     name: str
     file: str
     about: str
     steps: int
-    train: Callable[[Path, int, int], Generator[float, None, Measured]]
+    train: Callable[[Run], Generator[Mapping[str, float], None, Measured]]
     needs: tuple[str, ...] = ()
+    bf16: bool = False
+
+    def needed(self) -> dict[str, str]:
+        """The sha256 of each file that it builds on, as it is now, by path below data/."""
+        return {name: _sha256(shipped(name)) for name in self.needs}
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,16 @@ class Card:
     needs: dict[str, str] = field(default_factory=dict)
 
 
+def named(losses: Iterator[float]) -> Iterator[dict[str, float]]:
+    """Losses of a training that has one kind of them, under the name "loss".
+
+    Example:
+        >>> list(named(iter([2.0, 1.0])))
+        [{'loss': 2.0}, {'loss': 1.0}]
+    """
+    return ({"loss": loss} for loss in losses)
+
+
 def card_path(path: Path) -> Path:
     """Where the card of a trained file lies: beside it, with .json added.
 
@@ -65,10 +82,9 @@ def card_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.json")
 
 
-def write_card(path: Path, recipe: Recipe, steps: int, seed: int, seconds: float, measured: Measured) -> Card:
-    """Write the card of a trained file beside it."""
-    needs = {name: _sha256(shipped(name)) for name in recipe.needs}
-    card = Card(recipe.name, steps, seed, round(seconds), _sha256(path), measured, needs)
+def write_card(path: Path, recipe: Recipe, run: Run, seconds: float, measured: Measured) -> Card:
+    """Write the card of a trained file beside it; its steps are those that were taken, if the training ended early."""
+    card = Card(recipe.name, run.step, run.seed, round(seconds), _sha256(path), measured, recipe.needed())
     with replacing(card_path(path)) as partial:
         partial.write_text(json.dumps(asdict(card), indent=1) + "\n", encoding="utf-8", newline="\n")
     return card

@@ -1,15 +1,14 @@
 """The judge of generated pictures: trained on nine tenths of the world of scenes, measured on the rest."""
 
 from collections.abc import Generator
-from pathlib import Path
 
 import torch
 
 from mmgen_course.data.weights import save_weights
 from mmgen_course.features.recogniser import Recogniser, accuracy, random_scenes, train_recogniser
-from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe
+from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe, named
 from mmgen_course.scenes import render
-from mmgen_course.train import seeded
+from mmgen_course.train import Run, seeded
 
 MEASURED_ON = 20_000  # scenes, half of them pairs
 
@@ -27,20 +26,21 @@ def measure(recogniser: Recogniser, n: int = MEASURED_ON) -> Measured:
     return accuracy(scenes, read)
 
 
-def train(path: Path, steps: int, seed: int) -> Generator[float, None, Measured]:
+def train(run: Run) -> Generator[dict[str, float], None, Measured]:
     """Train a recogniser from random weights, write it, and return what `measure` says.
 
     Example:
         >>> import tempfile
+        >>> from pathlib import Path
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     losses = train(Path(folder, "recogniser.safetensors"), steps=2, seed=0)
-        ...     next(losses) > 0
+        ...     losses = train(Run(Path(folder, "recogniser.safetensors"), steps=2))
+        ...     next(losses)["loss"] > 0
         True
     """
-    recogniser = seeded(Recogniser, seed)
-    yield from train_recogniser(recogniser, steps, torch.Generator().manual_seed(seed))
-    recogniser.eval()
-    save_weights(recogniser, path)
+    recogniser = seeded(Recogniser, run.seed).to(run.device)
+    yield from named(train_recogniser(recogniser, run.steps, run.generator, run=run))
+    recogniser.cpu().eval()
+    save_weights(recogniser, run.path)
     return measure(recogniser)
 
 

@@ -7,7 +7,6 @@ Built in lesson 06_shared_space, on frozen features: the recogniser's regions (l
 import math
 from collections.abc import Generator, Sequence
 from functools import partial
-from pathlib import Path
 
 import torch
 from einops import rearrange
@@ -29,10 +28,10 @@ from mmgen_course.fusion import (
 )
 from mmgen_course.fusion.grounding import SelfAttentionBlock
 from mmgen_course.recipes.negatives import change_one, neighbours, swap_one
-from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe
+from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe, named
 from mmgen_course.scenes import HELD_OUT_WORDS, TRAINING_WORDS, Scene, caption, render, splits
 from mmgen_course.scenes.words import Lexicon
-from mmgen_course.train import minimise, seeded
+from mmgen_course.train import Run, mine, minimise, seeded
 
 BATCH = 192  # pairs: that many images, and a caption of each
 PARTNERS = 48  # of these, scenes whose neighbour by `swap_one` is in the batch, too
@@ -141,29 +140,28 @@ class Featurised:
         return self.regions[chosen], *word_features(said, self.vectors)
 
 
-def train(
-    path: Path, steps: int, seed: int, order: bool = True, partners: int = PARTNERS
-) -> Generator[float, None, Measured]:
+def train(run: Run, order: bool = True, partners: int = PARTNERS) -> Generator[dict[str, float], None, Measured]:
     """Train a space from random weights, write it, and return what `measure` says.
 
     Args:
-        path, steps, seed: as for every recipe.
+        run: as for every recipe.
         order: whether the order of words is read; see `TextReader`.
         partners: how many scenes of a batch have their swapped neighbour in it, too.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = run.generator
     scenes = splits()["train"]
     pairs = neighbours(scenes, swap_one, 8000, generator, held_out=False)
     seen = Featurised([*scenes, *(scene for pair in pairs for scene in pair)], generator)
-    space = seeded(partial(SharedSpace, order), seed)
+    space = seeded(partial(SharedSpace, order), run.seed).to(run.device)
 
     def one_batch() -> Tensor:
         alone = torch.randint(len(scenes), (BATCH - 2 * partners,), generator=generator)
         first = len(scenes) + 2 * torch.randint(len(pairs), (partners,), generator=generator)
-        return space.loss(*seen.draw(torch.cat([alone, first, first + 1]), PLAIN))
+        batch = seen.draw(torch.cat([alone, first, first + 1]), PLAIN)
+        return space.loss(*(mine(each).to(run.device) for each in batch))
 
-    yield from minimise(space, one_batch, steps)
-    save_weights(space.eval(), path)
+    yield from named(minimise(space, one_batch, run.steps, run=run))
+    save_weights(space.cpu().eval(), run.path)
     return measure(space)
 
 

@@ -1,7 +1,6 @@
 """The vectors of the words of scenes: learned by GloVe from the course's own corpus, in GloVe's own text format."""
 
 from collections.abc import Generator
-from pathlib import Path
 
 import torch
 from torch.nn.functional import normalize
@@ -10,6 +9,7 @@ from mmgen_course.features.glove import GloVe, WordVectors, cooccurrences, fit, 
 from mmgen_course.recipes.recipe import Measured, Recipe
 from mmgen_course.scenes import ATTRIBUTES, HELD_OUT_WORDS, TRAINING_WORDS
 from mmgen_course.scenes.corpus import ALL_WORDS, sentences
+from mmgen_course.train import Run
 
 DIM = 50
 KINDS = ("shape", "colour", "size", "style")
@@ -53,24 +53,27 @@ def _unit(vectors: WordVectors, word: str) -> torch.Tensor:
     return normalize(vectors[word], dim=0)
 
 
-def train(path: Path, steps: int, seed: int) -> Generator[float, None, Measured]:
-    """Write the corpus, count, learn for `steps` epochs, write the vectors, and return what `measure` says.
+def train(run: Run) -> Generator[dict[str, float], None, Measured]:
+    """Write the corpus, count, learn for `run.steps` epochs, write the vectors, and return what `measure` says.
+
+    It takes seconds, so there are no checkpoints, and the CPU will do.
 
     Example:
         >>> import tempfile
+        >>> from pathlib import Path
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     losses = list(train(Path(folder, "words.txt"), steps=2, seed=0))
+        ...     losses = [losses["loss"] for losses in train(Run(Path(folder, "words.txt"), steps=2))]
         >>> losses[1] < losses[0]
         True
     """
-    generator = torch.Generator().manual_seed(seed)
-    words, counts = cooccurrences(sentences(generator))
-    model = GloVe(len(words), DIM, generator)
+    words, counts = cooccurrences(sentences(run.generator))
+    model = GloVe(len(words), DIM, run.generator)
     loss = float("nan")
-    for loss in fit(model, counts, epochs=steps, generator=generator):
-        yield loss
-    write_vectors(path, model.vectors(words))
-    measured = measure(read_vectors(path))
+    for loss in fit(model, counts, epochs=run.steps, generator=run.generator):
+        run.step += 1
+        yield {"loss": loss}
+    write_vectors(run.path, model.vectors(words))
+    measured = measure(read_vectors(run.path))
     return {"words": len(words), "pairs counted": counts.values().numel(), "loss a pair": loss, **measured}
 
 

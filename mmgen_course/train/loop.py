@@ -1,0 +1,127 @@
+"""The loop: plays go in, each a model that moves against its own loss; the losses of each step come out.
+
+One play is an ordinary training, two are a GAN. Lesson 03_cnn_features derives the first, 07_gan the second.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
+
+from mmgen_course.train.parallel import mean_over_processes, shared_gradients
+from mmgen_course.train.play import Play, rate_at
+from mmgen_course.train.run import Run, Samples
+
+
+def minimise(
+    model: nn.Module, loss: Callable[[], Tensor], steps: int, rate: float = 3e-3, run: Run | None = None
+) -> Iterator[float]:
+    """Train one model for a number of steps, and yield the loss of each: `fit` with one play.
+
+    AdamW, its learning rate following `rate_at`, up to `rate`.
+
+    Raises:
+        FloatingPointError: as `fit` does.
+
+    Source: I. Loshchilov, F. Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, algorithm 2.
+
+    Example:
+        >>> from mmgen_course.train import seeded
+        >>> model = seeded(lambda: nn.Linear(1, 1), seed=0)
+        >>> x = torch.linspace(-1, 1, 8)[:, None]
+        >>> losses = list(minimise(model, lambda: (model(x) - 3 * x).square().mean(), steps=200, rate=0.1))
+        >>> losses[-1] < 1e-3 < losses[0]
+        True
+    """
+    play = Play("loss", model, loss, torch.optim.AdamW(model.parameters(), lr=rate), rate_at)
+    for losses in fit([play], steps, run):
+        yield losses["loss"]
+
+
+def fit(
+    plays: Sequence[Play], steps: int, run: Run | None = None, samples: Samples | None = None
+) -> Iterator[dict[str, float]]:
+    """Train for a number of steps, and yield the losses of each by name; a play of several times gives its last.
+
+    The plays take turns in their order. All models are left in training mode. With a `run`, there is a checkpoint at
+    each of its intervals, from which the training can go on; it ends early at Ctrl-C or at a loss that is not finite,
+    with whole steps taken, and says so in `run.stopped`. Under `torchrun`, gradients and losses are means over all
+    processes; let each loss keep its share of the batch with `mine`.
+
+    Args:
+        plays: the players, each with a name of its own.
+        steps: how many, the ones before a checkpoint included.
+        run: where checkpoints lie, and whether to go on from one.
+        samples: images in [-1, 1] to look at, drawn at each interval of the run; they must not use `run.generator`.
+
+    Raises:
+        FloatingPointError: without a run, a loss or gradient is not finite; the message names the step. No step is
+            taken with it.
+        DataError: the checkpoint cannot be read, or belongs to another training: what differs is listed.
+        ValueError: two plays of one name.
+
+    Example:
+        >>> from mmgen_course.train import seeded
+        >>> x, y = (seeded(lambda: nn.Linear(1, 1, bias=False), seed) for seed in (0, 1))
+        >>> gap = lambda: (x.weight - y.weight).square().sum()  # one runs after the other, which runs away
+        >>> plays = [Play("near", x, gap, torch.optim.SGD(x.parameters(), lr=0.1))]
+        >>> plays += [Play("far", y, lambda: -gap(), torch.optim.SGD(y.parameters(), lr=0.1))]
+        >>> [sorted(losses) for losses in fit(plays, steps=2)]
+        [['far', 'near'], ['far', 'near']]
+    """
+    if len({play.name for play in plays}) < len(plays):
+        raise ValueError(f"expected a name of its own for each play; came {[play.name for play in plays]}")
+    rates = [[group["lr"] for group in play.optimiser.param_groups] for play in plays]
+    objectives = [shared_gradients(play.model, play.loss) for play in plays]
+    for play in plays:
+        play.model.train()
+    run = run or Run()
+    with run.begun(plays, samples):
+        while run.step < steps and not run.is_over():
+            try:
+                losses = {}
+                for play, rate, objective in zip(plays, rates, objectives, strict=True):
+                    for group, highest in zip(play.optimiser.param_groups, rate, strict=True):
+                        group["lr"] = highest * play.schedule(run.step, steps)
+                    with _others_still(play, plays):
+                        for _ in range(play.times):
+                            losses[play.name] = _step(play, objective, run)
+            except FloatingPointError as error:
+                run.fail(error)
+                return
+            run.after_step()
+            yield losses
+
+
+def _step(play: Play, objective: Callable[[], Tensor], run: Run) -> float:
+    with torch.autocast(run.device.type, torch.bfloat16, enabled=run.bf16):
+        value = objective()
+    came = mean_over_processes(value)
+    if not math.isfinite(came):
+        raise FloatingPointError(f"the loss '{play.name}' is {came} at step {run.step}: lower the learning rate")
+    play.optimiser.zero_grad()
+    value.backward()
+    norm = get_total_norm([p.grad for p in play.model.parameters() if p.grad is not None]).item()
+    if not math.isfinite(norm):
+        raise FloatingPointError(f"the gradient of '{play.name}' is {norm} at step {run.step}: lower the learning rate")
+    play.optimiser.step()
+    if play.average is not None:
+        play.average.update_parameters(play.model)
+    return came
+
+
+@contextmanager
+def _others_still(play: Play, plays: Sequence[Play]) -> Iterator[None]:
+    """No gradient reaches the parameters of the other players in this block: neither moved nor paid for."""
+    own = set(play.model.parameters())
+    still = [p for other in plays for p in other.model.parameters() if p.requires_grad and p not in own]
+    for parameter in still:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in still:
+            parameter.requires_grad_(True)

@@ -5,8 +5,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn.functional import softplus
 
-from mmgen_course.train import minimise, rate_at, seeded
+from mmgen_course.train import Play, ema, fit, minimise, rate_at, seeded
 
 
 def line(seed=0):
@@ -94,3 +95,99 @@ def test_a_loss_that_is_not_finite_stops_before_its_step_and_names_it():
         list(minimise(model, loss, 10))
     assert torch.equal(model.weight, calls[3])
     assert not torch.equal(calls[2], calls[3])
+
+
+# ---- several players
+
+
+def tiny_gan(seed=0):
+    """Two plays on numbers: the critic tells x from G(z), and both draw from a generator that is returned, too."""
+    g, d = (
+        seeded(lambda: nn.Linear(1, 1), seed),
+        seeded(lambda: nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 1)), seed),
+    )
+    random = torch.Generator().manual_seed(seed)
+
+    def draw():
+        return torch.randn(8, 1, generator=random), 2 + torch.randn(8, 1, generator=random)
+
+    def critic():
+        z, x = draw()
+        return softplus(-d(x)).mean() + softplus(d(g(z))).mean()  # without detach: fit keeps g still
+
+    def painter():
+        z, _ = draw()
+        return softplus(-d(g(z))).mean()
+
+    optimisers = [torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9) for model in (d, g)]
+    plays = [Play("critic", d, critic, optimisers[0], times=2), Play("painter", g, painter, optimisers[1], rate_at)]
+    return plays, random, (g, d)
+
+
+def test_two_players_are_the_alternating_loop_of_the_gan_paper_written_out():
+    steps = 12
+    plays, _, (g, d) = tiny_gan()
+    came = list(fit(plays, steps))
+    _, random, (g2, d2) = tiny_gan()
+    adam = {model: torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9) for model in (g2, d2)}
+    for step in range(steps):
+        for _ in range(2):
+            z, x = torch.randn(8, 1, generator=random), 2 + torch.randn(8, 1, generator=random)
+            loss_d = softplus(-d2(x)).mean() + softplus(d2(g2(z).detach())).mean()
+            adam[d2].zero_grad()
+            loss_d.backward()
+            adam[d2].step()
+        z, _ = torch.randn(8, 1, generator=random), 2 + torch.randn(8, 1, generator=random)
+        loss_g = softplus(-d2(g2(z))).mean()
+        adam[g2].zero_grad()
+        loss_g.backward()
+        adam[g2].param_groups[0]["lr"] = 0.1 * rate_at(step, steps)
+        adam[g2].step()
+        assert came[step] == {"critic": loss_d.item(), "painter": loss_g.item()}
+    for a, b in ((g, g2), (d, d2)):
+        assert all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters(), strict=True))
+
+
+def test_a_play_neither_moves_nor_computes_gradients_of_the_other_model_and_leaves_it_able_to_learn():
+    plays, _, (g, d) = tiny_gan()
+    before = [p.clone() for p in g.parameters()]
+    frozen = next(g.parameters()).requires_grad_(False)  # as a learner may freeze a layer
+    list(fit([plays[0], Play("idle", g, lambda: g.bias.sum() * 0, torch.optim.SGD([g.bias], lr=0.1))], 3))
+    assert all(torch.equal(p, q) for p, q in zip(g.parameters(), before, strict=True))
+    assert g.weight.grad is None
+    assert not frozen.requires_grad
+    assert g.bias.requires_grad
+    assert all(p.requires_grad for p in d.parameters())
+
+
+@given(decay=st.floats(0, 0.999), steps=st.integers(1, 12))
+def test_an_average_is_the_geometric_sum_of_all_weights_so_far(decay, steps):
+    model = line()
+    average, seen = ema(model, decay), []
+    play = Play(
+        "loss", model, lambda: (model(X) - Y).square().mean(), torch.optim.SGD(model.parameters(), 0.1), average=average
+    )
+    for _ in fit([play], steps):
+        seen.append(model.weight.detach().clone())
+    expected = decay ** (steps - 1) * seen[0] + sum(
+        (1 - decay) * decay ** (steps - 1 - t) * seen[t] for t in range(1, steps)
+    )
+    torch.testing.assert_close(average.module.weight.detach(), expected)
+
+
+def test_two_plays_of_one_name_are_refused():
+    plays, _, _ = tiny_gan()
+    with pytest.raises(ValueError, match=r"a name of its own for each play; came \['critic', 'critic'\]"):
+        next(fit([plays[0], plays[0]], 1))
+
+
+def test_a_gradient_that_is_not_finite_stops_before_its_step():
+    model = line()
+    before = model.weight.detach().clone()
+
+    def root():  # its value is 0, its derivative 0 / 0
+        return (model(X) * 0).square().sum().sqrt()
+
+    with pytest.raises(FloatingPointError, match="the gradient of 'loss' is nan at step 0"):
+        list(minimise(model, root, 1))
+    assert torch.equal(model.weight, before)

@@ -1,0 +1,62 @@
+"""A conditional critic and painter, with a gradient penalty, trained for a few steps: by one process or under torchrun.
+
+    python tests/two_processes.py OUT.json [UNTIL]
+    torchrun --nproc-per-node 2 tests/two_processes.py OUT.json
+
+writes the losses and what was learned, and goes on from a checkpoint if there is one; UNTIL abandons it after so many
+steps. tests/test_train_parallel.py compares the two.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn.functional import softplus
+
+from mmgen_course.train import Play, Run, ema, fit, is_first, mine, processes, seeded
+
+STEPS, BATCH = 12, 8
+
+
+def players(run: Run) -> list[Play]:
+    d = seeded(lambda: nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 1)), 1)
+    g = seeded(lambda: nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 2)), 2)
+
+    def noise() -> torch.Tensor:
+        return mine(torch.randn(BATCH, 2, generator=run.generator))
+
+    def critic() -> torch.Tensor:
+        x = (noise() + 2).requires_grad_()
+        real = d(x)
+        (slope,) = torch.autograd.grad(real.sum(), x, create_graph=True)
+        penalty = slope.square().sum(1).mean()
+        return (softplus(-real) + softplus(d(g(noise())))).mean() + penalty / 2
+
+    def painter() -> torch.Tensor:
+        return softplus(-d(g(noise()))).mean()
+
+    adam = {model: torch.optim.Adam(model.parameters(), lr=0.02) for model in (d, g)}
+    return [Play("critic", d, critic, adam[d], times=2), Play("painter", g, painter, adam[g], average=ema(g, 0.9))]
+
+
+def main(out: Path, until: int = STEPS) -> None:
+    torch.set_num_threads(1)
+    with processes():
+        run = Run(out.with_suffix(".weights"), STEPS, every=5, resume=True)
+        plays = players(run)
+        losses = []
+        for values in fit(plays, STEPS, run):
+            losses.append(values)
+            if run.step == until:
+                break
+        weights = [p.tolist() for play in plays for p in play.model.parameters()]
+        if is_first():
+            out.write_text(json.dumps({"losses": losses, "weights": weights}))
+        else:
+            out.with_suffix(".second").write_text(json.dumps(weights))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))

@@ -17,7 +17,12 @@ from mmgen_course.lessons import ROOT as PROJECT
 from mmgen_course.recipes import RECIPES, Recipe, card_path, read_card
 
 FOLDERS = ("results/", "weights/", "words/")
-TABLES = {"fusion": "results/fusion.csv"}  # written to trained/ by the benchmark of that name
+TABLES = {  # written to trained/ by benchmarks/
+    "fusion": "results/fusion.csv",
+    "gan": "results/gan.csv",
+    "vae": "results/vae.csv",
+    "vae_acts": "results/vae_acts.csv",
+}
 
 
 def ship(recipe: Recipe, trained: Path, root: Path) -> None:

@@ -1,0 +1,85 @@
+"""Generated pictures, or features of them, go in; numbers with their intervals come out: how good is a generator?
+
+Each metric is one function, derived and cheated in lesson 09_evaluation. Those that can be gathered from batches have
+an `_update` and a `_compute` half. Read `intervals`, `describe`, then the metrics in the order below.
+"""
+
+from mmgen_course.evaluate.copying import Copying, copying, less_often, mann_whitney
+from mmgen_course.evaluate.describe import coarse_pixels, judge_features
+from mmgen_course.evaluate.intervals import Estimate, deal, jackknife, mean, share, wilson
+from mmgen_course.evaluate.kernels import kid, kid_blocks, mmd2, polynomial_kernel
+from mmgen_course.evaluate.match import (
+    JUDGE_ERROR,
+    Match,
+    MatchCounts,
+    caption_match,
+    match_compute,
+    match_update,
+    widened,
+)
+from mmgen_course.evaluate.moments import (
+    Fid,
+    FidLine,
+    Moments,
+    fid,
+    fid_compute,
+    fid_infinity,
+    fid_update,
+    frechet_distance,
+)
+from mmgen_course.evaluate.neighbours import (
+    DensityCoverage,
+    PrecisionRecall,
+    density_coverage,
+    expected_coverage,
+    nearest,
+    precision_recall,
+    radii,
+)
+from mmgen_course.evaluate.within import diversity, r_precision
+from mmgen_course.fusion import ranks, recall_at_k
+
+__all__ = [
+    "JUDGE_ERROR",
+    "Copying",
+    "DensityCoverage",
+    "Estimate",
+    "Fid",
+    "FidLine",
+    "Match",
+    "MatchCounts",
+    "Moments",
+    "PrecisionRecall",
+    "caption_match",
+    "coarse_pixels",
+    "copying",
+    "deal",
+    "density_coverage",
+    "diversity",
+    "expected_coverage",
+    "fid",
+    "fid_compute",
+    "fid_infinity",
+    "fid_update",
+    "frechet_distance",
+    "jackknife",
+    "judge_features",
+    "kid",
+    "kid_blocks",
+    "less_often",
+    "mann_whitney",
+    "match_compute",
+    "match_update",
+    "mean",
+    "mmd2",
+    "nearest",
+    "polynomial_kernel",
+    "precision_recall",
+    "r_precision",
+    "radii",
+    "ranks",
+    "recall_at_k",
+    "share",
+    "widened",
+    "wilson",
+]

@@ -1,0 +1,224 @@
+"""Features (N, d) of real and of generated pictures go in; the Fréchet distance of their Gaussians comes out.
+
+Mean and covariance are all that is kept, so features may come in batches. Derived in lesson 09_evaluation.
+"""
+
+from collections.abc import Sequence
+from functools import reduce
+from itertools import accumulate
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mmgen_course.evaluate.intervals import Estimate, deal, jackknife
+
+GROUPS = 20  # left out in turns, for an interval
+
+
+class Moments(NamedTuple):
+    """What is kept of n rows of features, in double precision.
+
+    `scatter` is the sum of (x - mean) (x - mean)^T over the rows.
+    """
+
+    n: int
+    mean: Float[Tensor, " d"]
+    scatter: Float[Tensor, "d d"]
+
+    @property
+    def covariance(self) -> Float[Tensor, "d d"]:
+        """The unbiased one, divided by n - 1."""
+        return self.scatter / (self.n - 1)
+
+
+class Fid(NamedTuple):
+    """A Fréchet distance of samples, and what it says about the distance of what they were drawn from.
+
+    Attributes:
+        value: of these samples, as it is published; too large on average, the more so the smaller the samples.
+        corrected: without the part of the bias that falls like 1 / n.
+        low, high: the interval about the corrected value that holds the true distance with 95 % confidence.
+    """
+
+    value: float
+    corrected: float
+    low: float
+    high: float
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __str__(self) -> str:
+        return f"{self.value:.3g}, corrected {Estimate(*self[1:])}"
+
+
+class FidLine(NamedTuple):
+    """FID = limit + slope / n, fitted to the `values` at several n; `limit` is known as FID_infinity."""
+
+    limit: float
+    slope: float
+    values: list[float]
+
+
+def fid(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"], groups: int = GROUPS) -> Fid:
+    """The Fréchet distance between the Gaussians with the means and covariances of two sets of features.
+
+    With Inception-v3's features it is called FID; here the features are whatever comes in. The interval leaves out
+    each of G groups of rows in turn, dealt at random but always alike.
+
+    Args:
+        a: features of N real pictures.
+        b: features of M generated ones. The two are exchangeable.
+        groups: G.
+
+    Raises:
+        ValueError: fewer than two rows a group, other numbers of features in a and b, or features that are not finite.
+
+    Source: M. Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium",
+    NIPS 2017, equation 6; the interval is a jackknife.
+
+    Example:
+        >>> x = torch.randn(500, 3, generator=torch.Generator().manual_seed(0))
+        >>> distance = fid(x[:250], x[250:] + torch.tensor([1.0, 0.0, 0.0]))  # the true one is 1
+        >>> distance.low < 1 < distance.high
+        True
+    """
+    parts = [[fid_update(None, part) for part in deal(x, groups, seed)] for seed, x in enumerate((a, b))]
+    whole = fid_compute(*(reduce(merge, moments) for moments in parts))
+    without = [fid_compute(real, generated) for real, generated in zip(*map(_without_each, parts), strict=True)]
+    return Fid(whole, *jackknife(whole, without))
+
+
+def fid_update(moments: Moments | None, features: Float[Tensor, "n d"]) -> Moments:
+    """Add a batch of features to the moments of those before it (None: nothing).
+
+    Raises:
+        ValueError: no row, other numbers of features than before, or features that are not finite.
+
+    Source: T. F. Chan, G. H. Golub, R. J. LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample
+    Variances", 1979.
+
+    Example:
+        >>> x = torch.tensor([[1.0], [2.0], [6.0]])
+        >>> fid_update(fid_update(None, x[:1]), x[1:]).covariance
+        tensor([[7.]], dtype=torch.float64)
+    """
+    if features.ndim != 2 or not len(features) or not features.isfinite().all():
+        raise ValueError(f"expected finite features (N, d), at least one row; came {tuple(features.shape)}, or a NaN")
+    features = features.double()
+    centred = features - features.mean(dim=0)
+    batch = Moments(len(features), features.mean(dim=0), centred.mT @ centred)
+    return batch if moments is None else merge(moments, batch)
+
+
+def merge(a: Moments, b: Moments) -> Moments:
+    """The moments of two sets of rows together, from those of each.
+
+    Raises:
+        ValueError: other numbers of features in a and b.
+
+    Example:
+        >>> one, two = (fid_update(None, torch.tensor([[x]])) for x in (1.0, 3.0))
+        >>> merge(one, two).scatter
+        tensor([[2.]], dtype=torch.float64)
+    """
+    if a.mean.shape != b.mean.shape:
+        raise ValueError(f"expected the same number of features in both; came {len(a.mean)} and {len(b.mean)}")
+    n, step = a.n + b.n, b.mean - a.mean
+    # M = M_a + M_b + (n_a n_b / n) (mu_b - mu_a) (mu_b - mu_a)^T
+    return Moments(n, a.mean + step * b.n / n, a.scatter + b.scatter + torch.outer(step, step) * a.n * b.n / n)
+
+
+def fid_compute(real: Moments, generated: Moments) -> float:
+    """The Fréchet distance of two sets whose moments were gathered by `fid_update`; symmetric.
+
+    Raises:
+        ValueError: a set of fewer than two rows, or other numbers of features.
+
+    Example:
+        >>> moments = fid_update(None, torch.tensor([[0.0, 1.0], [2.0, 5.0]]))
+        >>> round(fid_compute(moments, moments), 6)
+        0.0
+    """
+    if min(real.n, generated.n) < 2 or real.mean.shape != generated.mean.shape:
+        raise ValueError(
+            f"expected at least two rows of each and as many features; came {real.n} and {generated.n} rows "
+            f"of {len(real.mean)} and {len(generated.mean)}"
+        )
+    return frechet_distance(real.mean, real.covariance, generated.mean, generated.covariance)
+
+
+def frechet_distance(
+    mean1: Float[Tensor, " d"], cov1: Float[Tensor, "d d"], mean2: Float[Tensor, " d"], cov2: Float[Tensor, "d d"]
+) -> float:
+    """|mean1 - mean2|^2 + tr(cov1 + cov2 - 2 (cov1 cov2)^(1/2)): the squared distance of two Gaussians.
+
+    The trace of the root is the sum of the singular values of L1^T L2, where cov = L L^T: real and at least 0 whatever
+    the rounding, for singular covariances, too.
+
+    Raises:
+        ValueError: a covariance with an eigenvalue far below 0.
+
+    Source: D. C. Dowson, B. V. Landau, "The Fréchet Distance between Multivariate Normal Distributions",
+    Journal of Multivariate Analysis 12(3), 1982.
+
+    Example:
+        >>> one, zero = torch.eye(1), torch.zeros(1)
+        >>> round(frechet_distance(zero, 4 * one, zero + 3, 9 * one), 6)  # 3^2 + (2 - 3)^2
+        10.0
+    """
+    mean1, cov1, mean2, cov2 = (each.double() for each in (mean1, cov1, mean2, cov2))
+    root = torch.linalg.svdvals(_factor(cov1).mT @ _factor(cov2)).sum()
+    distance = (mean1 - mean2).square().sum() + cov1.trace() + cov2.trace() - 2 * root
+    return max(0.0, distance.item())  # rounding may take it below
+
+
+def fid_infinity(
+    a: Float[Tensor, "n d"], b: Float[Tensor, "m d"], sizes: Sequence[int], generator: torch.Generator
+) -> FidLine:
+    """The FID of random parts of both sets, of several sizes, and the line through them: it ends at infinite samples.
+
+    Args:
+        a, b: features of real and of generated pictures.
+        sizes: how many rows of each, at least two different sizes.
+        generator: chooses the rows, anew for each size.
+
+    Raises:
+        ValueError: a size below 2 or above the rows that there are, or fewer than two sizes.
+
+    Source: M. J. Chong, D. Forsyth, "Effectively Unbiased FID and Inception Score and Where to Find Them", CVPR 2020.
+
+    Example:
+        >>> x, y = torch.randn(2, 800, 4, generator=torch.Generator().manual_seed(0))
+        >>> line = fid_infinity(x, y, [100, 200, 400, 800], torch.Generator().manual_seed(0))
+        >>> line.slope > 0, abs(line.limit) < 0.1
+        (True, True)
+    """
+    if len(set(sizes)) < 2 or not 2 <= min(sizes) <= max(sizes) <= min(len(a), len(b)):
+        raise ValueError(f"expected two sizes or more, from 2 to {min(len(a), len(b))} rows; came {list(sizes)}")
+    values = []
+    for size in sizes:
+        parts = [x[torch.randperm(len(x), generator=generator)[:size]] for x in (a, b)]
+        values.append(fid_compute(*(fid_update(None, part) for part in parts)))
+    steepness, limit = np.polyfit([1 / size for size in sizes], values, deg=1)
+    return FidLine(float(limit), float(steepness), values)
+
+
+def _factor(cov: Tensor) -> Tensor:
+    """L with L L^T = cov; directions of no variance, up to rounding, are zero in it."""
+    values, vectors = torch.linalg.eigh(cov)
+    largest = values.abs().max()
+    if values.min() < -1e-6 * largest:
+        raise ValueError(f"expected a covariance; its eigenvalues run from {values.min():.3g} to {largest:.3g}")
+    values = torch.where(values > len(values) * torch.finfo(cov.dtype).eps * largest, values, 0.0)
+    return vectors * values.sqrt()
+
+
+def _without_each(parts: Sequence[Moments]) -> list[Moments]:
+    """The moments of all parts but one, for each: what stands before it merged with what stands after it."""
+    before, after = list(accumulate(parts, merge)), list(accumulate(parts[::-1], merge))[::-1]
+    inner = [merge(left, right) for left, right in zip(before[:-2], after[2:], strict=True)]
+    return [after[1], *inner, before[-2]]

@@ -71,7 +71,7 @@ def _modules(plays: Sequence[Play]) -> Iterator[tuple[str, nn.Module]]:
     for play in plays:
         yield f"{play.name}/model", play.model
         if play.average is not None:
-pass
+            yield f"{play.name}/average", play.average
 
 
 def _memory(optimiser: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:

@@ -16,7 +16,7 @@ from mmgen_course.generators import gan
 from mmgen_course.generators.gan_nets import DigitDiscriminator, DigitGenerator
 from mmgen_course.preprocess.image import to_tensor
 from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe
-from mmgen_course.train import Play, Run, ema, fit, mine, seeded
+from mmgen_course.train import Play, Run, digest, ema, fit, mine, seeded
 
 TRAINED_ON = 1500  # of 1,797; the last ones are by other writers
 BATCH, RATE, DECAY, GAMMA = 64, 5e-4, 0.998, 0.1
@@ -51,6 +51,7 @@ def plays(run: Run) -> tuple[list[Play], DigitGenerator]:
         ['discriminator', 'generator']
     """
     images, labels, _, _ = (part.to(run.device) for part in labelled_digits())
+    run.config["digits"] = digest(images, labels)  # a checkpoint goes on with the same pictures only
     maker = seeded(DigitGenerator, run.seed).to(run.device)
     judge = seeded(DigitDiscriminator, run.seed + 1).to(run.device)
     average = ema(maker, DECAY)

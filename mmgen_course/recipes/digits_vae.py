@@ -16,7 +16,7 @@ from mmgen_course.generators.vae import active_units, elbo, gaussian_log_likelih
 from mmgen_course.generators.vae_nets import DigitVAE
 from mmgen_course.preprocess.image import to_tensor
 from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe, named
-from mmgen_course.train import Run, minimise, seeded
+from mmgen_course.train import Run, digest, minimise, seeded
 
 TRAINED_ON, BATCH = 1500, 100  # of 1,797; the last ones are by other writers
 PLANE, WIDE = 2, 16  # latent numbers
@@ -102,6 +102,7 @@ def measure(vae: DigitVAE, images: Float[Tensor, "n 1 8 8"], draws: int = 20) ->
 def _train(run: Run, latents: int, loss: Loss) -> Generator[dict[str, float], None, Measured]:
     vae = seeded(lambda: DigitVAE(latents), run.seed).to(run.device)
     train, test = digit_images()
+    run.config["digits"] = digest(train)  # a checkpoint goes on with the same pictures only
     yield from named(train_digits(vae, train, run.steps, run.generator, loss, run))
     vae.cpu().eval()
     save_weights(vae, run.path)

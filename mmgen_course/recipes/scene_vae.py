@@ -19,7 +19,7 @@ from mmgen_course.generators.vae_nets import SceneVAE
 from mmgen_course.recipes.one_object import Batch, OneObject
 from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe, named
 from mmgen_course.scenes import caption
-from mmgen_course.train import Run, minimise, seeded
+from mmgen_course.train import Run, mine, minimise, seeded
 
 LATENTS = 12
 BATCH, RATE = 64, 2e-3
@@ -83,8 +83,8 @@ def learn(vae: SceneVAE, run: Run, say: Say, first: float) -> Iterator[dict[str,
 
     def one_batch() -> Tensor:
         batch = pairs.draw(BATCH)
-        images, condition = batch.images.to(run.device), say(pairs, batch).to(run.device)
-        noise = torch.randn(BATCH, LATENTS, generator=run.generator).to(run.device)
+        drawn = batch.images, say(pairs, batch), torch.randn(BATCH, LATENTS, generator=run.generator)
+        images, condition, noise = (mine(part).to(run.device) for part in drawn)
         if run.step < first * run.steps:
             return -gaussian_log_likelihood(images, vae.decode(noise, condition), vae.sigma).mean()
         return negative_elbo(vae, images, condition, noise)

@@ -4,11 +4,11 @@ Run `python benchmarks/fusion.py`: five seeds of each, with the true captions an
 writes trained/fusion.csv, which ships as data/results/fusion.csv. About ten minutes of one processor core.
 """
 
-import csv
 import sys
 from pathlib import Path
 
-from mmgen_course.data.atomic import replacing
+import tables
+
 from mmgen_course.recipes.matching import KINDS, WIDTHS, ask_all, build, judge, train_matcher
 
 SEEDS = range(5)
@@ -34,12 +34,7 @@ def rows() -> list[dict[str, object]]:
 
 def main() -> None:
     path = Path(sys.argv[1] if len(sys.argv) > 1 else "trained/fusion.csv")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    found = rows()
-    with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
-        table = csv.DictWriter(stream, list(found[0]), lineterminator="\n")
-        table.writeheader()
-        table.writerows(found)
+    tables.write(path, rows())
 
 
 if __name__ == "__main__":

@@ -4,14 +4,13 @@ Run `python benchmarks/gan.py`: every game with three balances of the two player
 writes trained/gan.csv, which ships as data/results/gan.csv. About twelve minutes of one processor core.
 """
 
-import csv
 import sys
 import time
 from pathlib import Path
 
+import tables
 import torch
 
-from mmgen_course.data.atomic import replacing
 from mmgen_course.generators.toy import GAMES, TURNS, UPDATES, coverage, draw, players
 from mmgen_course.train import fit
 
@@ -36,17 +35,13 @@ def judged(game: str, turns: str, seed: int, updates: int = UPDATES) -> dict[str
 def main() -> None:
     torch.set_num_threads(1)
     path = Path(sys.argv[1] if len(sys.argv) > 1 else "trained/gan.csv")
-    path.parent.mkdir(parents=True, exist_ok=True)
     rows = []
     for turns in TURNS:
         for game in GAMES:
             for seed in SEEDS:
                 rows.append(judged(game, turns, seed))
                 print(*rows[-1].values(), flush=True)
-    with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
-        table = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
+    tables.write(path, rows)
 
 
 if __name__ == "__main__":

@@ -5,15 +5,14 @@ bits, three seeds of each, and writes trained/vae.csv; and the scenes' network w
 of each, and writes trained/vae_acts.csv. They ship in data/results/. About eight minutes of one processor core.
 """
 
-import csv
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import tables
 import torch
 from torch import Tensor
 
-from mmgen_course.data.atomic import replacing
 from mmgen_course.generators.vae import (
     active_units,
     free_bits,
@@ -95,18 +94,10 @@ def acts(steps: int = 1200, n: int = 1000) -> list[dict[str, object]]:
     return found
 
 
-def write(path: Path, found: list[dict[str, object]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
-        table = csv.DictWriter(stream, list(found[0]), lineterminator="\n")
-        table.writeheader()
-        table.writerows(found)
-
-
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "trained")
-    write(folder / "vae.csv", rows())
-    write(folder / "vae_acts.csv", acts())
+    tables.write(folder / "vae.csv", rows())
+    tables.write(folder / "vae_acts.csv", acts())
 
 
 if __name__ == "__main__":

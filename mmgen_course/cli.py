@@ -150,8 +150,8 @@ def train(
     recipe = RECIPES[name]
     path = out or Path("trained") / Path(recipe.file).name
     on = _device(device)
-    config = {"recipe": name, "needs": recipe.needed()}
     with processes(), _data_errors_in_one_line():
+        config = {"recipe": name, "needs": recipe.needed()}
         run = Run(path, steps or recipe.steps, seed, on, every, resume, recipe.bf16 and has_bf16(on), config)
         if run.checkpoint.exists() and not resume:
             _fail(f"{run.checkpoint} is of a training that did not end: go on with --resume, or remove it")

@@ -13,6 +13,8 @@ from jaxtyping import Bool, Float
 from scipy.special import stdtrit
 from torch import Tensor
 
+GROUPS = 20  # of rows, left out in turns by `jackknife`
+
 
 class Estimate(NamedTuple):
     """A measured number, and the ends of the interval that holds the true one with 95 % confidence.

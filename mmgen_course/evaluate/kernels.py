@@ -7,9 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mmgen_course.evaluate.intervals import Estimate, deal, jackknife, mean
-
-GROUPS = 20  # left out in turns, for an interval
+from mmgen_course.evaluate.intervals import GROUPS, Estimate, deal, jackknife, mean
 
 
 def polynomial_kernel(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:

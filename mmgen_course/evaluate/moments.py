@@ -13,9 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mmgen_course.evaluate.intervals import Estimate, deal, jackknife
-
-GROUPS = 20  # left out in turns, for an interval
+from mmgen_course.evaluate.intervals import GROUPS, Estimate, deal, jackknife
 
 
 class Moments(NamedTuple):

@@ -10,9 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mmgen_course.evaluate.intervals import Estimate, wilson
-
-GROUPS = 20  # left out in turns, for an interval
+from mmgen_course.evaluate.intervals import GROUPS, Estimate, wilson
 
 Rows = Float[Tensor, "n d"]
 

@@ -14,11 +14,10 @@ from mmgen_course.data.real import DIGITS
 from mmgen_course.data.weights import load_weights, save_weights
 from mmgen_course.generators import gan
 from mmgen_course.generators.gan_nets import DigitDiscriminator, DigitGenerator
-from mmgen_course.preprocess.image import to_tensor
+from mmgen_course.recipes.digits_vae import digit_images
 from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe
 from mmgen_course.train import Play, Run, digest, ema, fit, mine, seeded
 
-TRAINED_ON = 1500  # of 1,797; the last ones are by other writers
 BATCH, RATE, DECAY, GAMMA = 64, 5e-4, 0.998, 0.1
 MEASURED_ON = 2000  # pictures
 Images = Float[Tensor, "n 1 8 8"]
@@ -26,12 +25,6 @@ Labels = Int[Tensor, " n"]
 
 
 @cache
-def _all() -> tuple[Images, Labels]:
-    samples = digits()
-    images = torch.stack([to_tensor(sample.image)[:1] for sample in samples])
-    return 2 * images - 1, torch.tensor([DIGITS.index(sample.caption.split()[-1]) for sample in samples])
-
-
 def labelled_digits() -> tuple[Images, Labels, Float[Tensor, "m 1 8 8"], Int[Tensor, " m"]]:
     """The real digits in [-1, 1] and their labels: those to train on, then those to test on.
 
@@ -39,8 +32,9 @@ def labelled_digits() -> tuple[Images, Labels, Float[Tensor, "m 1 8 8"], Int[Ten
         >>> [len(part) for part in labelled_digits()]
         [1500, 1500, 297, 297]
     """
-    images, labels = _all()
-    return images[:TRAINED_ON], labels[:TRAINED_ON], images[TRAINED_ON:], labels[TRAINED_ON:]
+    train, test = digit_images()
+    labels = torch.tensor([DIGITS.index(sample.caption.split()[-1]) for sample in digits()])
+    return 2 * train - 1, labels[: len(train)], 2 * test - 1, labels[len(train) :]
 
 
 def plays(run: Run) -> tuple[list[Play], DigitGenerator]:

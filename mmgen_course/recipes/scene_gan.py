@@ -19,14 +19,13 @@ from mmgen_course.generators.gan_nets import SceneDiscriminator
 from mmgen_course.generators.vae_nets import SceneDecoder
 from mmgen_course.recipes.one_object import OneObject
 from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe
+from mmgen_course.recipes.scene_vae import LATENTS, WHITENED_BY
 from mmgen_course.scenes import Scene, caption
 from mmgen_course.scenes.world import ALONE, BACKGROUNDS, pick
 from mmgen_course.train import Play, Run, ema, fit, mine, rate_at, seeded
 
 VALUES: dict[str, Sequence[str]] = {**LOOK, "position": ALONE, "background": BACKGROUNDS}
 BATCH, RATE, DECAY, HARD = 64, 1e-3, 0.998, 48
-LATENTS = 12  # numbers of noise
-WHITENED_BY = 5000  # captions that the directions of the conditions are taken from
 MEASURED_ON = 2000  # pictures of each split
 
 

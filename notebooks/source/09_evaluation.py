@@ -786,7 +786,7 @@ assert density_coverage(cases["one real outlier"], centre)[0] < 0.3
 # the $i$-th best score of a right picture, and a tie counted against it,
 #
 # $$ \text{R-precision} = \frac{1}{Q} \sum_{q=1}^{Q} \frac{1}{R_q} \sum_{i=1}^{R_q}
-#    \left[\, i + \#\{ j \text{ wrong}:\ s_{qj} \ge s_{q(i)} \} \le R_q \,\right] \label{eq:r-precision} $$
+#    \left[\, i + \left| \{ j \text{ wrong}:\ s_{qj} \ge s_{q(i)} \} \right| \le R_q \,\right] \label{eq:r-precision} $$
 #
 # With one right picture it is recall at 1, (eq:recall-at-k). Ties matter: a generator whose pictures are all equal
 # would score 1 if they were counted in its favour.

@@ -668,7 +668,7 @@ def _r_precision(s, right, before=lambda other, own: other >= own, size=lambda o
 @equation(
     "eq:r-precision",
     r"""\text{R-precision} = \frac{1}{Q} \sum_{q=1}^{Q} \frac{1}{R_q} \sum_{i=1}^{R_q}
-        \left[\, i + \#\{ j \text{ wrong}:\ s_{qj} \ge s_{q(i)} \} \le R_q \,\right]""",
+        \left[\, i + \left| \{ j \text{ wrong}:\ s_{qj} \ge s_{q(i)} \} \right| \le R_q \,\right]""",
     how="the worst of all orders that agree with the scores, its first R counted",
     formula=_r_precision,
     mutants={

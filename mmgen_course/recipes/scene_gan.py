@@ -171,6 +171,7 @@ SCENE_GAN = Recipe(
     "weights/scene-gan.safetensors",
     "draws a scene of one object from its caption, 32x32; a conditional GAN with a projection discriminator",
     steps=2600,
+    bf16=True,
     train=train,
     needs=("words/scenes.50d.txt", "weights/recogniser.safetensors"),
 )

@@ -185,6 +185,7 @@ SCENE_VAE = Recipe(
     "a conditional VAE: draws a scene of one object, 32x32, from a latent point and the mean of a caption's word "
     "vectors; measured by the recogniser, on captions of compositions it was trained on and of others",
     steps=6000,
+    bf16=True,
     train=train,
     needs=("weights/recogniser.safetensors", "words/scenes.50d.txt"),
 )
@@ -194,6 +195,7 @@ SCENE_VAE_BRIEF = Recipe(
     "the same with captions that leave out size and style, for arithmetic with these two; measured by the "
     "recogniser, on copies of new pictures",
     steps=4500,
+    bf16=True,
     train=train_brief,
     needs=("weights/recogniser.safetensors", "words/scenes.50d.txt"),
 )

@@ -5,6 +5,7 @@ PyTorch's DistributedDataParallel. So with any number of processes the training 
 image learns from the others of its batch is the exception: batch normalisation and contrastive losses see a share.
 """
 
+import gc
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -34,6 +35,8 @@ def processes() -> Iterator[None]:
     try:
         yield
     finally:
+        # what DistributedDataParallel left in cycles holds on to the group, whose threads must end before Python does
+        gc.collect()
         distributed.destroy_process_group()
 
 

@@ -10,6 +10,7 @@ from textwrap import fill
 from typing import Any
 
 import matplotlib as mpl
+import PIL.Image
 import torch
 from cycler import cycler
 from einops import rearrange
@@ -37,6 +38,19 @@ def png(figure: Figure) -> bytes:
     """A figure as a PNG file, the same bytes for the same figure."""
     file = BytesIO()
     figure.savefig(file, dpi=DPI, bbox_inches="tight", metadata={"Software": None})
+    return file.getvalue()
+
+
+def image_png(image: Float[Tensor, "3 h w"]) -> bytes:
+    """An image with values in [-1, 1] as a PNG file, one pixel a pixel.
+
+    Example:
+        >>> image_png(torch.zeros(3, 2, 2))[1:4]
+        b'PNG'
+    """
+    file = BytesIO()
+    pixels = rearrange(image.add(1).mul(127.5).round().byte(), "c h w -> h w c")
+    PIL.Image.fromarray(pixels.numpy()).save(file, format="PNG")
     return file.getvalue()
 
 

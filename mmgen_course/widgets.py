@@ -6,14 +6,12 @@ The first is in lesson 00, where a learner types a caption and sees its scene.
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from html import escape
-from io import BytesIO
 from typing import Any
 
 import ipywidgets
 import torch
 from IPython.display import display
 from matplotlib.figure import Figure
-from PIL import Image
 from torch import Tensor
 
 from mmgen_course import show
@@ -113,10 +111,7 @@ def _img(drawn: Tensor | Figure, alt: str) -> str:
         data = show.png(drawn)
     else:
         scaling = "pixelated"
-        file = BytesIO()
-        pixels = drawn.add(1).mul(127.5).round().byte().permute(1, 2, 0).numpy()
-        Image.fromarray(pixels).save(file, format="PNG")
-        data = file.getvalue()
+        data = show.image_png(drawn)
     style = f"width: {WIDTH}px; max-width: 100%; image-rendering: {scaling}"
     source = f"data:image/png;base64,{b64encode(data).decode()}"
     return f'<img src="{source}" alt="{escape(alt)}" style="{style}">'

@@ -102,7 +102,7 @@ class Whiten(nn.Module):
         self.mean.copy_(conditions.mean(dim=0))
         self.matrix.copy_(directions * (variances + floor).rsqrt())
 
-    def forward(self, condition: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+    def forward(self, condition: Float[Tensor, "*n d"]) -> Float[Tensor, "*n d"]:
         """(condition - mean) @ matrix."""
         return (condition - self.mean) @ self.matrix
 

@@ -11,6 +11,7 @@ from mmgen_course.recipes.recogniser import RECOGNISER
 from mmgen_course.recipes.scene_gan import SCENE_GAN
 from mmgen_course.recipes.scene_vae import SCENE_VAE, SCENE_VAE_BRIEF
 from mmgen_course.recipes.shared_space import SHARED_SPACE, SHARED_SPACE_BAG, SHARED_SPACE_EASY
+from mmgen_course.recipes.text_to_image import TEXT_TO_IMAGE, TEXT_TO_IMAGE_BAG, TEXT_TO_IMAGE_ONE_HOT
 from mmgen_course.recipes.words import WORDS
 
 RECIPES: dict[str, Recipe] = {
@@ -29,6 +30,9 @@ RECIPES: dict[str, Recipe] = {
         DIGITS_AUTOENCODER,
         SCENE_VAE,
         SCENE_VAE_BRIEF,
+        TEXT_TO_IMAGE,
+        TEXT_TO_IMAGE_BAG,
+        TEXT_TO_IMAGE_ONE_HOT,
     )
 }
 

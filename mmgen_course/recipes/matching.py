@@ -16,9 +16,10 @@ from mmgen_course.features.encoders import region_features, word_features
 from mmgen_course.features.glove import load_scene_vectors
 from mmgen_course.features.recogniser import load_recogniser
 from mmgen_course.fusion import Concat, CrossAttention, FiLM, Matcher, TextConvolution, text_share
+from mmgen_course.fusion.reader import TextReader
 from mmgen_course.recipes.negatives import Neighbour, change_one, neighbours, swap_one
 from mmgen_course.recipes.recipe import TEST_SEED, Measured
-from mmgen_course.recipes.shared_space import TextReader, load_shared_space
+from mmgen_course.recipes.shared_space import load_shared_space
 from mmgen_course.scenes import Scene, caption, render, splits
 from mmgen_course.train import minimise, seeded
 

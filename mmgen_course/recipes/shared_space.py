@@ -10,7 +10,7 @@ from functools import partial
 
 import torch
 from einops import rearrange
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from mmgen_course.data import shipped
@@ -22,11 +22,9 @@ from mmgen_course.fusion import (
     contrastive_loss,
     cosine_similarity,
     modality_gap,
-    position_code,
     recall_at_k,
-    sentence,
 )
-from mmgen_course.fusion.grounding import SelfAttentionBlock
+from mmgen_course.fusion.reader import TextReader
 from mmgen_course.recipes.negatives import change_one, neighbours, swap_one
 from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe, named
 from mmgen_course.scenes import HELD_OUT_WORDS, TRAINING_WORDS, Scene, caption, render, splits
@@ -56,44 +54,6 @@ class ImageReader(nn.Module):
         """A vector for each of N images, of any length."""
         windows = self.window(rearrange(regions, "n (h w) c -> n c h w", h=8)).relu()
         return self.out(rearrange(windows, "n c h w -> n (c h w)"))
-
-
-class TextReader(nn.Module):
-    """Words in their order -> one vector: each looks at its two neighbours, then at all others, twice; then the mean.
-
-    Without `order` there is no code of the place and no looking: a bag of words.
-
-    Example:
-        >>> reader = TextReader()
-        >>> reader(torch.zeros(2, 5, 50), torch.ones(2, 5, dtype=torch.bool)).shape
-        torch.Size([2, 64])
-    """
-
-    def __init__(self, words: int = 50, width: int = 64, dim: int = 64, order: bool = True) -> None:
-        super().__init__()
-        self.into, self.order = nn.Linear(words, width), order
-        if order:
-            self.beside = nn.Conv1d(width, width, 3, padding=1)
-            self.blocks = nn.ModuleList(SelfAttentionBlock(width, heads=4) for _ in range(2))
-        else:
-            self.think = nn.Sequential(nn.Linear(width, 4 * width), nn.ReLU(), nn.Linear(4 * width, width))
-        self.norm, self.out = nn.LayerNorm(width), nn.Linear(width, dim)
-
-    def forward(self, words: Float[Tensor, "n t c"], mask: Bool[Tensor, "n t"]) -> Float[Tensor, "n d"]:
-        """A vector for each of N captions, of any length; `mask` is True where there is a word."""
-        if self.order:
-            return self.out(sentence(self.in_context(words, mask), mask))
-        bag = sentence(self.into(words), mask)
-        return self.out(self.norm(bag + self.think(bag)))
-
-    def in_context(self, words: Float[Tensor, "n t c"], mask: Bool[Tensor, "n t"]) -> Float[Tensor, "n t width"]:
-        """A vector for each word that knows of the others and of their order."""
-        x = self.into(words).masked_fill(~mask[..., None], 0)
-        x = x + rearrange(self.beside(rearrange(x, "n t d -> n d t")).relu(), "n d t -> n t d")
-        x = x + position_code(torch.arange(x.shape[1]).to(x), x.shape[2], longest=100.0)
-        for block in self.blocks:
-            x = block(x, mask)
-        return self.norm(x)
 
 
 class SharedSpace(nn.Module):

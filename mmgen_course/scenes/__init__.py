@@ -3,6 +3,7 @@
 Read in the order `world` (what exists), `draw`, `words`, `constraints`, `parsing`, `splits`; lesson 00 shows all of it.
 """
 
+from mmgen_course.scenes.completion import complete
 from mmgen_course.scenes.constraints import Constraints
 from mmgen_course.scenes.draw import RGB, encode, render
 from mmgen_course.scenes.parsing import UnknownWords, parse
@@ -39,6 +40,7 @@ __all__ = [
     "SceneObject",
     "UnknownWords",
     "caption",
+    "complete",
     "encode",
     "parse",
     "render",

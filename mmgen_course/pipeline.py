@@ -1,0 +1,145 @@
+"""A caption goes in, pictures that show it come out: the chain of lesson 10_text_to_image in one call.
+
+It wires together what the lessons built, and adds nothing: `scenes.parse` refuses what nobody could draw,
+`scenes.complete` decides what the caption leaves open, then words, GloVe, attention, painter.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Literal, NamedTuple, get_args
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor
+
+from mmgen_course.features.encoders import word_features
+from mmgen_course.features.glove import load_scene_vectors
+from mmgen_course.generators.painter import Painter
+from mmgen_course.preprocess.text import tokenize
+from mmgen_course.recipes.text_to_image import load_painter
+from mmgen_course.recipes.text_to_image_gan import load_gan_painter
+from mmgen_course.scenes import UnknownWords, complete
+
+Model = Literal["gan", "vae"]
+SIZES = (32, 64, 128, 256)
+
+
+class Drawn(NamedTuple):
+    """N pictures, and how they came to be.
+
+    Attributes:
+        images: (N, 3, size, size) in [-1, 1].
+        captions: what was drawn: the caption, completed in its own way for each picture.
+        looked: for each picture and each word of its completed caption, how strongly each of 8x8 regions looked at it;
+            for one region the numbers of all words sum to 1. Zeros behind the last word.
+    """
+
+    images: Float[Tensor, "n 3 s s"]
+    captions: list[str]
+    looked: Float[Tensor, "n t 8 8"]
+
+
+def generate(
+    caption: str, n: int = 1, seed: int = 0, model: Model = "vae", size: int = 32, truncation: float = 1.0
+) -> Float[Tensor, "n 3 size size"]:
+    """Draw a caption n times; what it leaves open is decided anew each time.
+
+    Args:
+        caption: a sentence about one or two objects, such as "a small red circle above a large blue square".
+        n: how many pictures.
+        seed: of the noise and of what is decided; the first k pictures do not depend on n.
+        model: which training the painter comes from.
+        size: height and width; the networks paint at 32, and their map of colours is enlarged before it is coloured.
+        truncation: the noise is multiplied by it; below 1 the pictures of one sentence differ less.
+
+    Returns:
+        Pictures in [-1, 1].
+
+    Raises:
+        UnknownWords: a `ValueError` that names the words that mean nothing here, and the nearest that do.
+        ValueError: a sentence that cannot be read, or an argument out of its range.
+
+    Example:
+        >>> generate("a crimson disc", n=2).shape
+        torch.Size([2, 3, 32, 32])
+    """
+    return draw([caption] * n, seed, model, size, truncation).images
+
+
+@torch.no_grad()
+def draw(
+    captions: Sequence[str], seed: int = 0, model: Model = "vae", size: int = 32, truncation: float = 1.0
+) -> Drawn:
+    """Draw each of several captions once, and tell what was drawn and where the regions looked; see `generate`.
+
+    Example:
+        >>> drawn = draw(["a star", "a red circle left of a star"])
+        >>> drawn.images.shape, drawn.looked.shape[2:]
+        (torch.Size([2, 3, 32, 32]), torch.Size([8, 8]))
+    """
+    _check(captions, model, size, truncation)
+    painter = _painter(model)
+    # a generator for each picture: the same picture whatever is drawn beside it
+    generators = [torch.Generator().manual_seed((seed * 1_000_003 + i) % 2**63) for i in range(len(captions))]
+    full = [_completed(caption, generator) for caption, generator in zip(captions, generators, strict=True)]
+    z = torch.stack([torch.randn(painter.latents, generator=generator) for generator in generators])
+    words, mask = word_features(full, load_scene_vectors())
+    parts = zip((truncation * z).split(250), words.split(250), mask.split(250), strict=True)
+    painted = [painter.paint(a, painter.read(b, c), enlarged=size // 32) for a, b, c in parts]
+    looked = torch.cat([asked[-1].mean(dim=1) for _, asked in painted])  # (N, 64, T): the heads' mean, last question
+    side = Painter.SIDE
+    return Drawn(
+        torch.cat([images for images, _ in painted]).clamp(-1, 1),
+        full,
+        rearrange(looked, "n (row column) t -> n t row column", row=side),
+    )
+
+
+def words_of(drawn: Drawn, picture: int = 0) -> list[str]:
+    """The words of a completed caption, in the order of `drawn.looked`.
+
+    Example:
+        >>> words_of(draw(["a large flat red star in the centre on a light background"]))[:4]
+        ['a', 'large', 'flat', 'red']
+    """
+    return tokenize(drawn.captions[picture])
+
+
+@cache
+def _painter(model: Model) -> Painter:
+    return (load_gan_painter if model == "gan" else load_painter)().requires_grad_(False)
+
+
+def _completed(caption: str, generator: torch.Generator) -> str:
+    try:
+        return complete(caption, generator)
+    except UnknownWords as error:
+        raise OutsideTheWorld(error.words) from None
+
+
+class OutsideTheWorld(UnknownWords):
+    """A caption of things that no picture of the course shows; the message says what it would take to draw them.
+
+    Example:
+        >>> str(OutsideTheWorld(["landscape"])).endswith("millions of captioned photographs (lesson 10)")
+        True
+    """
+
+    def __str__(self) -> str:
+        """The words, the nearest known ones, and what is missing."""
+        return (
+            f"{super().__str__()}. To draw others a model would need vectors of all words, such as GloVe's 400,000, "
+            "and pictures of what they mean: millions of captioned photographs (lesson 10)"
+        )
+
+
+def _check(captions: Sequence[str], model: str, size: int, truncation: float) -> None:
+    if not captions:
+        raise ValueError("expected at least one picture to draw; came none")
+    if model not in get_args(Model):
+        raise ValueError(f"there is no model {model!r}; there are: {', '.join(get_args(Model))}")
+    if size not in SIZES:
+        raise ValueError(f"expected a size of {', '.join(map(str, SIZES))} pixels; came {size}")
+    if not 0 <= truncation < float("inf"):
+        raise ValueError(f"expected a truncation of at least 0, and 1 for the whole noise; came {truncation}")

@@ -1,0 +1,189 @@
+"""The course's text-to-image model: a VAE whose painter reads the words of a caption in their order.
+
+It learns in two acts, as in lesson 08_vae: first the latent point comes from the prior, and the painter must find
+everything in the caption; then the encoder may tell it what no caption says. Two others are trained for comparison:
+one reads a caption as a bag of words, one learns a vector of its own for each word instead of taking GloVe's. Lesson
+10_text_to_image trains one in front of the learner.
+"""
+
+from collections.abc import Generator
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from mmgen_course.data import shipped
+from mmgen_course.data.weights import load_weights, save_weights
+from mmgen_course.evaluate import caption_match
+from mmgen_course.features.encoders import word_features
+from mmgen_course.features.glove import load_scene_vectors
+from mmgen_course.features.vectors import WordVectors
+from mmgen_course.generators.painter import Painter, PainterVAE
+from mmgen_course.generators.vae import elbo, gaussian_log_likelihood, reparameterise
+from mmgen_course.recipes.described import Described
+from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe
+from mmgen_course.scenes import HELD_OUT_WORDS, TRAINING_WORDS, complete
+from mmgen_course.train import Play, Run, fit, mine, rate_at, seeded
+
+LATENTS = 16
+BATCH, RATE = 64, 2e-3
+CAPTION_FIRST = 0.4  # share of the steps without the encoder
+WHITENED_BY = 3000  # captions that the directions of the words are taken from
+MEASURED_ON = 1000  # pictures of each kind
+STYLE_OPEN = ("colour", "size", "position")  # what a caption names besides the shape, where the style is left open
+NEEDS = ("weights/recogniser.safetensors", "words/scenes.50d.txt")
+
+
+def one_hot() -> WordVectors:
+    """Vectors that know nothing of meaning, one direction a word: what a model multiplies them by, it has to learn.
+
+    Example:
+        >>> one_hot()["red"].sum(), one_hot()["red"] @ one_hot()["scarlet"]
+        (tensor(1.), tensor(0.))
+    """
+    words = list(load_scene_vectors().index)
+    return WordVectors(words, torch.eye(len(words)))
+
+
+def learn(vae: PainterVAE, run: Run, vectors: WordVectors | None = None) -> Generator[dict[str, float], None, None]:
+    """Train in two acts, and yield the loss of each step, in nats per image.
+
+    Args:
+        vae: its word vectors are whitened first, by those of a sample of captions.
+        run: its steps are those of both acts together.
+        vectors: of words; default: GloVe's.
+    """
+    described = Described(run.generator, vectors)
+    if vectors is None:
+        sample = Described(torch.Generator().manual_seed(run.seed)).draw(WHITENED_BY)
+        vae.decode.whiten.measure(sample.words[sample.mask], floor=0.01)
+    vae.to(run.device)
+
+    def loss() -> Tensor:
+        batch = described.draw(BATCH)
+        drawn = batch.images, batch.words, batch.mask, torch.randn(BATCH, vae.latents, generator=run.generator)
+        images, words, mask, noise = (mine(part).to(run.device) for part in drawn)
+        read = vae.decode.read(words, mask)
+        if run.step < CAPTION_FIRST * run.steps:
+            return -gaussian_log_likelihood(images, vae.decode.paint(noise, read)[0], vae.sigma).mean()
+        q = vae.encode(images, read)
+        painted, _ = vae.decode.paint(reparameterise(*q, noise), read)
+        return -elbo(gaussian_log_likelihood(images, painted, vae.sigma), *q).elbo
+
+    look = Described(torch.Generator().manual_seed(TEST_SEED), vectors).draw(32, "held_out_compositions")
+    z = torch.randn(32, vae.latents, generator=torch.Generator().manual_seed(TEST_SEED))
+    play = Play("loss", vae, loss, torch.optim.AdamW(vae.parameters(), lr=RATE), rate_at)
+
+    def samples() -> Tensor:
+        vae.eval()
+        drawn = vae.decode(*(part.to(run.device) for part in (z, look.words, look.mask)))
+        vae.train()
+        return drawn
+
+    yield from fit([play], run.steps, run, samples)
+    vae.cpu().eval()
+
+
+@torch.no_grad()
+def draw(painter: Painter, captions: list[str], generator: torch.Generator, vectors: WordVectors) -> Tensor:
+    """One picture (N, 3, 32, 32) in [-1, 1] of each caption, from noise, 250 at a time."""
+    words, mask = word_features(captions, vectors)
+    z = torch.randn(len(captions), painter.latents, generator=generator)
+    parts = zip(z.split(250), words.split(250), mask.split(250), strict=True)
+    return torch.cat([painter(*part) for part in parts]).clamp(-1, 1)
+
+
+def measure(painter: Painter, vectors: WordVectors | None = None, n: int = MEASURED_ON) -> Measured:
+    """The share of pictures that show everything their caption names, one picture a caption.
+
+    For scenes of one object and of two: captions of training compositions, of held-out ones, the same with the style
+    left open and filled in by `complete`, and captions in words that training never used. For held-out compositions
+    also the share of pictures that are right in each attribute.
+
+    Example:
+        >>> sorted(measure(Painter(16).eval(), n=2))[:2]
+        ['one object, held-out compositions', 'one object, held-out compositions, background']
+    """
+    generator = torch.Generator().manual_seed(TEST_SEED)
+    vectors = vectors or load_scene_vectors()
+    described = Described(generator, vectors)
+    measured: Measured = {}
+    for objects, pairs in (("one object", 0.0), ("two objects", 1.0)):
+        for kind, split, naming, words in (
+            ("training compositions", "train", None, TRAINING_WORDS),
+            ("held-out compositions", "held_out_compositions", None, TRAINING_WORDS),
+            ("held-out compositions with the style open", "held_out_compositions", STYLE_OPEN, TRAINING_WORDS),
+            ("unseen words", "held_out_synonyms", None, HELD_OUT_WORDS),
+        ):
+            says = {"naming": naming} if naming else {}
+            captions = described.draw(n, split, pairs, words=words, **says).captions
+            full = [complete(caption, generator) for caption in captions]
+            match = caption_match(draw(painter, full, generator, vectors), captions)
+            measured[f"{objects}, {kind}"] = match.share.value
+            if kind == "held-out compositions":
+                measured |= {f"{objects}, {kind}, {name}": share.value for name, share in match.attributes.items()}
+    return measured
+
+
+def train(run: Run, order: bool = True, glove: bool = True) -> Generator[dict[str, float], None, Measured]:
+    """Train a model from random weights, write its painter, and return what `measure` says.
+
+    Args:
+        run: as for every recipe.
+        order: whether the order of words is read.
+        glove: whether words come as GloVe's vectors, or as one-hot vectors.
+    """
+    vectors = None if glove else one_hot()
+    vae = seeded(partial(PainterVAE, LATENTS, 50 if vectors is None else len(vectors), order), run.seed)
+    yield from learn(vae, run, vectors)
+    save_weights(vae.decode, run.path)
+    return measure(vae.decode, vectors)
+
+
+def load_painter(recipe: Recipe | None = None) -> Painter:
+    """The painter that ships with the course, in evaluation mode, or one of those trained for comparison.
+
+    Args:
+        recipe: `TEXT_TO_IMAGE_BAG` or `TEXT_TO_IMAGE_ONE_HOT` for these.
+
+    Raises:
+        DataError: the file of its weights is missing or was changed.
+
+    Example:
+        >>> load_painter().latents
+        16
+    """
+    words = len(one_hot()) if recipe is TEXT_TO_IMAGE_ONE_HOT else 50
+    painter = Painter(LATENTS, words, order=recipe is not TEXT_TO_IMAGE_BAG)
+    load_weights(painter, shipped((recipe or TEXT_TO_IMAGE).file))
+    return painter.eval()
+
+
+TEXT_TO_IMAGE = Recipe(
+    "text-to-image",
+    "weights/text-to-image.safetensors",
+    "draws scenes of one or two objects from the words of a caption, 32x32; a conditional VAE whose painter attends to "
+    "them; measured by the recogniser",
+    steps=6000,
+    train=train,
+    needs=NEEDS,
+    bf16=True,
+)
+TEXT_TO_IMAGE_BAG = Recipe(
+    "text-to-image-bag",
+    "weights/text-to-image-bag.safetensors",
+    "the same, blind to the order of the words",
+    steps=3000,
+    train=partial(train, order=False),
+    needs=NEEDS,
+    bf16=True,
+)
+TEXT_TO_IMAGE_ONE_HOT = Recipe(
+    "text-to-image-one-hot",
+    "weights/text-to-image-one-hot.safetensors",
+    "the same with a learned vector for each word in the place of GloVe's",
+    steps=3000,
+    train=partial(train, glove=False),
+    needs=NEEDS,
+    bf16=True,
+)

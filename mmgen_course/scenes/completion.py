@@ -1,0 +1,64 @@
+"""A caption goes in that leaves things open; full captions come out, each deciding them in its own way.
+
+A model that draws from full captions then draws from every caption, and as differently as the caption allows. Lesson
+10_text_to_image uses it: p(picture | caption) is a mean over the ways to complete the caption.
+"""
+
+import re
+
+import torch
+
+from mmgen_course.scenes.parsing import parse
+from mmgen_course.scenes.words import (
+    GROUNDS,
+    MEANINGS,
+    OPENINGS,
+    PAIRS,
+    PLACES,
+    THING_BEFORE,
+    THING_BEHIND,
+    TRAINING_WORDS,
+    caption,
+)
+from mmgen_course.scenes.world import BACKGROUNDS
+
+_GRAMMAR = " ".join([*OPENINGS, THING_BEFORE, THING_BEHIND, *PLACES.values(), *PAIRS.values(), GROUNDS])
+# the words of captions that say everything; others that `parse` knows, such as "beneath", no model has read
+WRITTEN = frozenset(re.findall("[a-z]+", re.sub("{.*?}", "", _GRAMMAR))) | MEANINGS.keys() | {"an", *BACKGROUNDS}
+
+
+def complete(text: str, generator: torch.Generator | None = None) -> str:
+    """Say also what a caption leaves open; one that says everything is returned as it is, in lower case.
+
+    One that says everything in words that `caption` never writes is said anew.
+
+    Its own words for shapes, colours, sizes and styles are kept, and used for whatever else is so.
+
+    Args:
+        text: a caption that `parse` reads.
+        generator: decides what is open, and how to say it; without it as `Constraints.complete` and `caption` do.
+
+    Raises:
+        UnknownWords, ValueError: as `parse` does.
+
+    Source: more words for the generator than the user wrote, "caption upsampling": J. Betker et al., "Improving Image
+    Generation with Better Captions", OpenAI 2023; there by a language model.
+
+    Example:
+        >>> complete("a crimson disc above a small box")
+        'a large flat crimson disc above a small flat crimson box on a light background'
+        >>> complete("A small flat red circle in the centre on a light background.")
+        'a small flat red circle in the centre on a light background'
+        >>> complete("A small flat red circle in the center against a light ground")
+        'a small flat red circle in the centre on a light background'
+    """
+    said = parse(text)
+    words = re.findall(r"[^\W_]+", text.lower())
+    if not said.unsaid and WRITTEN.issuperset(words):
+        return " ".join(words)
+    own: dict[str, tuple[str, ...]] = {}
+    for word in words:
+        if word in MEANINGS:
+            value = MEANINGS[word][1]
+            own[value] = (*own.get(value, ()), word)
+    return caption(said.complete(generator), generator, words={**TRAINING_WORDS, **own})

@@ -1,7 +1,7 @@
 """A caption goes in, pictures that show it come out: the chain of lesson 10_text_to_image in one call.
 
-It wires together what the lessons built, and adds nothing: `scenes.parse` refuses what nobody could draw,
-`scenes.complete` decides what the caption leaves open, then words, GloVe, attention, painter.
+It wires together what the lessons built, and adds nothing: `scenes.complete` refuses what nobody could draw and decides
+what the caption leaves open; then come words, GloVe, attention, painter.
 """
 
 from collections.abc import Sequence
@@ -16,13 +16,16 @@ from torch import Tensor
 from mmgen_course.features.encoders import word_features
 from mmgen_course.features.glove import load_scene_vectors
 from mmgen_course.generators.painter import Painter
+from mmgen_course.generators.vae_nets import SceneDecoder
 from mmgen_course.preprocess.text import tokenize
+from mmgen_course.recipes.one_object import OneObject
+from mmgen_course.recipes.scene_gan import load_scene_gan
 from mmgen_course.recipes.text_to_image import load_painter
-from mmgen_course.recipes.text_to_image_gan import load_gan_painter
-from mmgen_course.scenes import UnknownWords, complete
+from mmgen_course.scenes import UnknownWords, complete, parse
 
 Model = Literal["gan", "vae"]
 SIZES = (32, 64, 128, 256)
+PART = 64  # pictures painted at a time: the maps of so many stay in the processor's cache
 
 
 class Drawn(NamedTuple):
@@ -32,12 +35,13 @@ class Drawn(NamedTuple):
         images: (N, 3, size, size) in [-1, 1].
         captions: what was drawn: the caption, completed in its own way for each picture.
         looked: for each picture and each word of its completed caption, how strongly each of 8x8 regions looked at it;
-            for one region the numbers of all words sum to 1. Zeros behind the last word.
+            for one region the numbers of all words sum to 1. Zeros behind the last word. None for the GAN, which
+            takes the mean of the words and looks nowhere.
     """
 
     images: Float[Tensor, "n 3 s s"]
     captions: list[str]
-    looked: Float[Tensor, "n t 8 8"]
+    looked: Float[Tensor, "n t 8 8"] | None
 
 
 def generate(
@@ -49,7 +53,7 @@ def generate(
         caption: a sentence about one or two objects, such as "a small red circle above a large blue square".
         n: how many pictures.
         seed: of the noise and of what is decided; the first k pictures do not depend on n.
-        model: which training the painter comes from.
+        model: "vae" reads the words in their order (lesson 10); "gan" their mean, and draws one object (lesson 7).
         size: height and width; the networks paint at 32, and their map of colours is enlarged before it is coloured.
         truncation: the noise is multiplied by it; below 1 the pictures of one sentence differ less.
 
@@ -79,21 +83,14 @@ def draw(
         (torch.Size([2, 3, 32, 32]), torch.Size([8, 8]))
     """
     _check(captions, model, size, truncation)
-    painter = _painter(model)
     # a generator for each picture: the same picture whatever is drawn beside it
     generators = [torch.Generator().manual_seed((seed * 1_000_003 + i) % 2**63) for i in range(len(captions))]
     full = [_completed(caption, generator) for caption, generator in zip(captions, generators, strict=True)]
-    z = torch.stack([torch.randn(painter.latents, generator=generator) for generator in generators])
-    words, mask = word_features(full, load_scene_vectors())
-    parts = zip((truncation * z).split(250), words.split(250), mask.split(250), strict=True)
-    painted = [painter.paint(a, painter.read(b, c), enlarged=size // 32) for a, b, c in parts]
-    looked = torch.cat([asked[-1].mean(dim=1) for _, asked in painted])  # (N, 64, T): the heads' mean, last question
-    side = Painter.SIDE
-    return Drawn(
-        torch.cat([images for images, _ in painted]).clamp(-1, 1),
-        full,
-        rearrange(looked, "n (row column) t -> n t row column", row=side),
-    )
+    paint = _gan if model == "gan" else _vae
+    latents = (_gan_painter() if model == "gan" else _painter()).latents
+    z = torch.stack([torch.randn(latents, generator=generator) for generator in generators])
+    images, looked = paint(full, truncation * z, size // 32)
+    return Drawn(images.clamp(-1, 1), full, looked)
 
 
 def words_of(drawn: Drawn, picture: int = 0) -> list[str]:
@@ -107,8 +104,35 @@ def words_of(drawn: Drawn, picture: int = 0) -> list[str]:
 
 
 @cache
-def _painter(model: Model) -> Painter:
-    return (load_gan_painter if model == "gan" else load_painter)().requires_grad_(False)
+def _painter() -> Painter:
+    return load_painter().requires_grad_(False)
+
+
+@cache
+def _gan_painter() -> SceneDecoder:
+    return load_scene_gan().requires_grad_(False)
+
+
+@cache
+def _one_object() -> OneObject:
+    return OneObject(torch.Generator())
+
+
+def _vae(full: list[str], z: Tensor, enlarged: int) -> tuple[Tensor, Tensor]:
+    words, mask = word_features(full, load_scene_vectors())
+    parts = zip(z.split(PART), words.split(PART), mask.split(PART), strict=True)
+    painted = [_painter().paint(a, _painter().read(b, c), enlarged) for a, b, c in parts]
+    looked = torch.cat([asked[-1].mean(dim=1) for _, asked in painted])  # (N, 64, T): the heads' mean, last question
+    maps = rearrange(looked, "n (row column) t -> n t row column", row=Painter.SIDE)
+    return torch.cat([images for images, _ in painted]), maps
+
+
+def _gan(full: list[str], z: Tensor, enlarged: int) -> tuple[Tensor, None]:
+    if any(len(parse(caption).objects) > 1 for caption in full):
+        raise ValueError("the GAN draws one object, and does not read the order of words; for two take model='vae'")
+    condition = _one_object().condition_of(full)
+    parts = zip(z.split(PART), condition.split(PART), strict=True)
+    return torch.cat([_gan_painter()(a, b, enlarged) for a, b in parts]), None
 
 
 def _completed(caption: str, generator: torch.Generator) -> str:

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from mmgen_course.fusion import MultiHeadAttention, sentence
 from mmgen_course.fusion.reader import TextReader
-from mmgen_course.generators.vae_nets import Encoded, Grow, Whiten
+from mmgen_course.generators.vae_nets import Encoded, Grow, Whiten, by_numbers
 
 
 class Read(NamedTuple):
@@ -55,8 +55,8 @@ class Asking(nn.Module):
 class Painter(nn.Module):
     """Latent points (N, latents) and captions of at most T words -> pictures (N, 3, 32, 32) in [-1, 1].
 
-    It paints by numbers: convolutions say where each colour of a palette goes (a softmax over as many maps), and each
-    colour asks the words what it is. What is where and which colour it has need not be learned together.
+    It paints by numbers, as `SceneDecoder` does: convolutions say where each colour of a palette goes; and each colour
+    asks the words what it is.
 
     Args:
         latents: how many numbers z has.
@@ -113,22 +113,18 @@ class Painter(nn.Module):
         Args:
             z: latent points.
             read: what `read` made of the captions.
-            enlarged: how many pixels wide a pixel becomes: the scores of the colours are enlarged, not the colours,
-                so that edges stay sharp.
+            enlarged: as for `by_numbers`.
         """
         both = torch.cat([z, sentence(*read)], dim=1)
         maps, looked = self.places + self.start(both), []
         for asking in self.asking:
             maps, weights = asking(maps, read)
             looked.append(weights)
-        scores = self.where(self.grow(maps, self.code(both)))
-        if enlarged > 1:  # as steep from pixel to pixel as before
-            scores = enlarged * F.interpolate(scores, scale_factor=enlarged, mode="bicubic")
-        share = scores.softmax(dim=1)  # (N, 6, 32, 32), sums to one at each pixel
+        scores = self.where(self.grow(maps, self.code(both)))  # (N, 6, 32, 32)
         told, _ = self.name_colours(repeat(self.palette, "k w -> n k w", n=len(z)), read.words, read.mask[:, None])
         own = rearrange(self.own_colours(z), "n (k r) -> n k r", r=3)
         colours = torch.tanh(self.said_colours(F.silu(told + self.palette)) + own)
-        return torch.einsum("nkhw,nkr->nrhw", share, colours), looked
+        return by_numbers(scores, colours, enlarged), looked
 
 
 class PainterVAE(nn.Module):

@@ -1,0 +1,102 @@
+"""The commands about the course itself: its lessons, its data, and whether this machine is ready for them."""
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from mmgen_course.cli.app import AsJson, app, data_app, data_errors_in_one_line, fail, minutes, print_table
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def lab(
+    options: Annotated[list[str] | None, typer.Argument(help="Passed on, as in --port 8890 --no-browser.")] = None,
+) -> None:
+    """Open JupyterLab on the first lesson."""
+    from mmgen_course.lessons import ROOT
+
+    welcome = ROOT / "notebooks" / "00_welcome.ipynb"
+    if not welcome.exists():
+        fail(f"{welcome} is missing; `make notebooks` builds it")
+    # not `jupyter lab`, which would take the first jupyter-lab on the PATH, maybe of another environment
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", str(welcome), *(options or [])])
+
+
+@app.command()
+def lessons(
+    names: Annotated[list[str] | None, typer.Argument(help="For example 01_images; without any, all lessons.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the lessons headless and print what each took; the notebooks stay as they are."""
+    import nbformat
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from mmgen_course.lessons import execute, lesson_paths
+
+    paths = {path.stem: path for path in lesson_paths()}
+    if not paths:
+        fail("there are no lessons in notebooks/; `make notebooks` builds them")
+    if unknown := sorted(set(names or []) - set(paths)):
+        raise typer.BadParameter(f"no lesson {', '.join(unknown)}; there are {', '.join(paths)}")
+    chosen = sorted(names or paths)
+    runs = {}
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task("", total=len(chosen))
+        for name in chosen:
+            progress.update(task, description=name)
+            runs[name] = execute(nbformat.read(paths[name], as_version=4), name)
+            progress.advance(task)
+    if as_json:
+        costs = [{"lesson": n, "seconds": r.seconds, "peak_mb": r.peak_mb, "error": r.error} for n, r in runs.items()]
+        typer.echo(json.dumps(costs, indent=1))
+    else:
+        rows = [(n, minutes(r.seconds), f"{r.peak_mb:,.0f}", r.error or "ok") for n, r in runs.items()]
+        print_table(["lesson", "min:s", "peak memory, MB", "result"], rows)
+    raise typer.Exit(any(run.error for run in runs.values()))
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say whether this machine is ready for the lessons and, where it is not, what to do."""
+    from mmgen_course.doctor import examine
+
+    findings = list(examine())
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
+    else:
+        print_table(["check", "found", "state", "what to do"], [tuple(asdict(f).values()) for f in findings])
+    raise typer.Exit(any(finding.state == "bad" for finding in findings))
+
+
+@data_app.command("list")
+def list_data() -> None:
+    """List the data sets and what each holds."""
+    from mmgen_course import data
+
+    print_table(["name", "what it is"], list(data.datasets().items()))
+
+
+@data_app.command()
+def fetch(name: Annotated[str, typer.Argument(help="A name that `mmgen data list` shows.")]) -> None:
+    """Download a data set, check its hash, and print where it lies."""
+    from mmgen_course import data
+
+    if name not in data.datasets():
+        raise typer.BadParameter(f"no data set {name}; there are {', '.join(data.datasets())}")
+    with data_errors_in_one_line():
+        typer.echo(data.fetch(name))
+
+
+@data_app.command()
+def verify() -> None:
+    """Check the hash of every file of data that ships with the course."""
+    from mmgen_course import data
+
+    with data_errors_in_one_line():
+        if problems := data.verify():
+            fail("\n".join(problems))
+    typer.echo("all shipped data are as registered")

@@ -54,9 +54,8 @@ def learn(vae: PainterVAE, run: Run, vectors: WordVectors | None = None) -> Gene
         vectors: of words; default: GloVe's.
     """
     described = Described(run.generator, vectors)
-    if vectors is None:
-        sample = Described(torch.Generator().manual_seed(run.seed)).draw(WHITENED_BY)
-        vae.decode.whiten.measure(sample.words[sample.mask], floor=0.01)
+    sample = Described(torch.Generator().manual_seed(run.seed), vectors).draw(WHITENED_BY)
+    vae.decode.whiten.measure(sample.words[sample.mask], floor=0.01)
     vae.to(run.device)
 
     def loss() -> Tensor:
@@ -173,7 +172,7 @@ TEXT_TO_IMAGE_BAG = Recipe(
     "text-to-image-bag",
     "weights/text-to-image-bag.safetensors",
     "the same, blind to the order of the words",
-    steps=3000,
+    steps=2500,
     train=partial(train, order=False),
     needs=NEEDS,
     bf16=True,
@@ -182,7 +181,7 @@ TEXT_TO_IMAGE_ONE_HOT = Recipe(
     "text-to-image-one-hot",
     "weights/text-to-image-one-hot.safetensors",
     "the same with a learned vector for each word in the place of GloVe's",
-    steps=3000,
+    steps=2500,
     train=partial(train, glove=False),
     needs=NEEDS,
     bf16=True,

@@ -25,6 +25,7 @@ PINS = [Requirement(pin) for pin in pins.pins(REQUIREMENTS)]
 # who may import whom: each layer only from those behind it
 LAYERS = [
     {"cli"},
+    {"pipeline"},
     {"recipes"},
     {"doctor", "evaluate", "lessons", "widgets"},
     {"features", "generators"},

@@ -22,6 +22,7 @@ TABLES = {  # written to trained/ by benchmarks/
     "gan": "results/gan.csv",
     "vae": "results/vae.csv",
     "vae_acts": "results/vae_acts.csv",
+    "text_to_image": "results/text_to_image.csv",
 }
 
 

@@ -36,6 +36,7 @@ def sample(
 
     from mmgen_course import pipeline, show
     from mmgen_course.data.atomic import replacing
+    from mmgen_course.data.errors import DataError
     from mmgen_course.evaluate import caption_match
 
     if out.suffix.lower() != ".png":
@@ -43,14 +44,19 @@ def sample(
     with data_errors_in_one_line():
         try:
             drawn = pipeline.draw([caption] * n, seed, model, size, truncation)  # type: ignore[arg-type]
+        except DataError:  # no mistake of the caller's, though it is a ValueError, too
+            raise
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error
         # the judge reads pictures of 32 pixels
         small = torch.nn.functional.avg_pool2d(drawn.images, size // 32)
         match = caption_match(small, [caption] * n).share
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(out) as partial:
-        partial.write_bytes(show.image_png(show.tile(drawn.images, columns=min(n, 8))))
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(out) as partial:
+            partial.write_bytes(show.image_png(show.tile(drawn.images, columns=min(n, 8))))
+    except OSError as error:
+        fail(f"cannot write {out}: {error.strerror}")
     if as_json:
         typer.echo(json.dumps({"file": str(out), "shows_caption": match.value, "captions": drawn.captions}, indent=1))
     else:

@@ -23,6 +23,14 @@ class Read(NamedTuple):
     mask: Bool[Tensor, "n t"]
 
 
+class Layers(NamedTuple):
+    """The scores of each pixel for each of K colours, the colours, and where each region looked at each question."""
+
+    scores: Float[Tensor, "n k 32 32"]
+    colours: Float[Tensor, "n k 3"]
+    looked: list[Tensor]
+
+
 class Asking(nn.Module):
     """Each region asks the words, adds what it is told, looks at its neighbours, and adds what it makes of them.
 
@@ -115,16 +123,20 @@ class Painter(nn.Module):
             read: what `read` made of the captions.
             enlarged: as for `by_numbers`.
         """
+        scores, colours, looked = self.layers(z, read)
+        return by_numbers(scores, colours, enlarged), looked
+
+    def layers(self, z: Float[Tensor, "n d"], read: Read) -> Layers:
+        """What a picture is made of, before it is coloured; see `paint`."""
         both = torch.cat([z, sentence(*read)], dim=1)
         maps, looked = self.places + self.start(both), []
         for asking in self.asking:
             maps, weights = asking(maps, read)
             looked.append(weights)
-        scores = self.where(self.grow(maps, self.code(both)))  # (N, 6, 32, 32)
+        scores = self.where(self.grow(maps, self.code(both)))
         told, _ = self.name_colours(repeat(self.palette, "k w -> n k w", n=len(z)), read.words, read.mask[:, None])
         own = rearrange(self.own_colours(z), "n (k r) -> n k r", r=3)
-        colours = torch.tanh(self.said_colours(F.silu(told + self.palette)) + own)
-        return by_numbers(scores, colours, enlarged), looked
+        return Layers(scores, torch.tanh(self.said_colours(F.silu(told + self.palette)) + own), looked)
 
 
 class PainterVAE(nn.Module):

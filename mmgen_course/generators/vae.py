@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 LOG_2PI = math.log(2 * math.pi)
-ACTIVE = 0.01  # variance over images from which a latent number counts as active: Burda et al. 2016, section 5.2
+ACTIVE = 0.01  # variance over images from which a latent number counts as active: Burda et al. 2016
 
 
 class Elbo(NamedTuple):
@@ -77,7 +77,7 @@ def free_bits(terms: Float[Tensor, "n d"], floor: float) -> Float[Tensor, ""]:
         floor: nats that each latent number may use without paying.
 
     Source: D. P. Kingma et al., "Improved Variational Inference with Inverse Autoregressive Flow", NIPS 2016,
-    equation 15, with a group of its own for each latent number.
+    the section on free bits, with a group of its own for each latent number.
 
     Example:
         >>> free_bits(torch.tensor([[0.1, 2.0], [0.3, 4.0]]), floor=0.5)
@@ -89,7 +89,7 @@ def free_bits(terms: Float[Tensor, "n d"], floor: float) -> Float[Tensor, ""]:
 def active_units(mu: Float[Tensor, "n d"], threshold: float = ACTIVE) -> Bool[Tensor, " d"]:
     """Which latent numbers say anything about the image: their mean varies over images by more than a threshold.
 
-    Source: Y. Burda, R. Grosse, R. Salakhutdinov, "Importance Weighted Autoencoders", ICLR 2016, section 5.2.
+    Source: Y. Burda, R. Grosse, R. Salakhutdinov, "Importance Weighted Autoencoders", ICLR 2016.
 
     Example:
         >>> active_units(torch.tensor([[1.0, 0.01], [-1.0, -0.01]])).tolist()
@@ -138,7 +138,7 @@ def best_sigma(images: Float[Tensor, "n *s"], mean: Float[Tensor, "n *s"]) -> Fl
     """The one sigma under which the images are likeliest: the root of the mean squared error of a pixel.
 
     Source: O. Rybkin, K. Daniilidis, S. Levine, "Simple and Effective VAE Training with Calibrated Decoders", ICML
-    2021, section 3.2.
+    2021.
 
     Example:
         >>> best_sigma(torch.tensor([[3.0, -4.0]]), torch.zeros(1, 2))  # of 9 and 16 the mean is 12.5
@@ -157,7 +157,7 @@ def elbo(log_likelihood: Float[Tensor, " n"], mu: Float[Tensor, "n d"], logvar: 
         log_likelihood: log p(x|z) of each image, *summed* over its pixels, at one z drawn from q(z|x).
         mu, logvar: of q(z|x), the encoder's answer for each image.
 
-    Source: Kingma and Welling 2014, equation 10.
+    Source: Kingma and Welling 2014.
 
     Example:
         >>> elbo(torch.tensor([-80.0, -100.0]), torch.tensor([[2.0], [0.0]]), torch.zeros(2, 1))
@@ -187,7 +187,7 @@ def iwae(log_weights: Float[Tensor, "k n"]) -> Float[Tensor, ""]:
     Returns:
         Nats per image; K = 1 is the ELBO, and L_K rises with K towards log p(x).
 
-    Source: Burda, Grosse, Salakhutdinov 2016, equation 8.
+    Source: Burda, Grosse, Salakhutdinov 2016.
 
     Example:
         >>> round(iwae(torch.tensor([[1.0], [3.0]]).log()).exp().item(), 4)  # the mean of two weights

@@ -101,7 +101,7 @@ def measure(painter: Painter, vectors: WordVectors | None = None, n: int = MEASU
 
     Example:
         >>> sorted(measure(Painter(16).eval(), n=2))[:2]
-        ['one object, held-out compositions', 'one object, held-out compositions, background']
+        ['one object, held-out compositions', 'one object, held-out compositions with the style open']
     """
     generator = torch.Generator().manual_seed(TEST_SEED)
     vectors = vectors or load_scene_vectors()

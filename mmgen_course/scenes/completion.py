@@ -10,27 +10,32 @@ import torch
 
 from mmgen_course.scenes.parsing import parse
 from mmgen_course.scenes.words import (
-    GROUNDS,
+    EVERYTHING,
     MEANINGS,
-    OPENINGS,
-    PAIRS,
-    PLACES,
     THING_BEFORE,
     THING_BEHIND,
     TRAINING_WORDS,
     caption,
+    templates,
 )
-from mmgen_course.scenes.world import BACKGROUNDS
+from mmgen_course.scenes.world import Scene
 
-_GRAMMAR = " ".join([*OPENINGS, THING_BEFORE, THING_BEHIND, *PLACES.values(), *PAIRS.values(), GROUNDS])
-# the words of captions that say everything; others that `parse` knows, such as "beneath", no model has read
-WRITTEN = frozenset(re.findall("[a-z]+", re.sub("{.*?}", "", _GRAMMAR))) | MEANINGS.keys() | {"an", *BACKGROUNDS}
+_SIZE, _STYLE, _COLOUR, _SHAPE = (
+    f"(?:{'|'.join(word for word, (name, _) in MEANINGS.items() if name == kind)})"
+    for kind in ("size", "style", "colour", "shape")
+)
+_THING = re.compile(
+    "|".join(
+        form.replace("a ", "an? ", 1).format(adjectives=between.join((_SIZE, _STYLE, _COLOUR)), noun=_SHAPE)
+        for form, between in ((THING_BEFORE, " "), (THING_BEHIND, " and "))
+    )
+)
 
 
 def complete(text: str, generator: torch.Generator | None = None) -> str:
     """Say also what a caption leaves open; one that says everything is returned as it is, in lower case.
 
-    One that says everything in words that `caption` never writes is said anew.
+    One that says everything in a form that `caption` never writes is said anew: no model has read it.
 
     Its own words for shapes, colours, sizes and styles are kept, and used for whatever else is so.
 
@@ -49,12 +54,12 @@ def complete(text: str, generator: torch.Generator | None = None) -> str:
         'a large flat crimson disc above a small flat crimson box on a light background'
         >>> complete("A small flat red circle in the centre on a light background.")
         'a small flat red circle in the centre on a light background'
-        >>> complete("A small flat red circle in the center against a light ground")
+        >>> complete("In the center is a small flat red circle on a light background.")
         'a small flat red circle in the centre on a light background'
     """
     said = parse(text)
     words = re.findall(r"[^\W_]+", text.lower())
-    if not said.unsaid and WRITTEN.issuperset(words):
+    if not said.unsaid and _is_written(" ".join(words), said.scene()):
         return " ".join(words)
     own: dict[str, tuple[str, ...]] = {}
     for word in words:
@@ -62,3 +67,8 @@ def complete(text: str, generator: torch.Generator | None = None) -> str:
             value = MEANINGS[word][1]
             own[value] = (*own.get(value, ()), word)
     return caption(said.complete(generator), generator, words={**TRAINING_WORDS, **own})
+
+
+def _is_written(text: str, scene: Scene) -> bool:
+    """Whether a full caption is one that `caption` can write about a scene, in whatever words for its things."""
+    return _THING.sub("{}", text) in {sentence.format("{}", "{}") for sentence in templates(scene, EVERYTHING)}

@@ -110,7 +110,7 @@ def caption(
         raise ValueError(f"cannot name {sorted(unknown)}; a caption can name: {', '.join(EVERYTHING)}")
 
     said = [_thing(one, naming, words, generator) for one in scene.objects]
-    return pick(_sentences(scene, naming), generator).format(*said)
+    return pick(templates(scene, naming), generator).format(*said)
 
 
 def _thing(one: SceneObject, naming: Collection[str], words: Lexicon, generator: torch.Generator | None) -> str:
@@ -125,8 +125,14 @@ def _thing(one: SceneObject, naming: Collection[str], words: Lexicon, generator:
     return _with_article(form.format(adjectives=said, noun=noun))
 
 
-def _sentences(scene: Scene, naming: Collection[str]) -> list[str]:
-    """Every paraphrase of a scene, the plainest first, with {0} and {1} where its objects are to be named."""
+def templates(scene: Scene, naming: Collection[str]) -> list[str]:
+    """Every paraphrase of a scene, the plainest first, with {0} and {1} where its objects are to be named.
+
+    Example:
+        >>> ball = SceneObject("circle", "red", "small", "flat", "centre")
+        >>> templates(Scene((ball,)), ["position"])[:2]
+        ['{0} in the centre', '{0} in the middle']
+    """
     placed = "position" in naming
     if scene.relation is None:
         place = PLACES[scene.objects[0].position] if placed else ""

@@ -14,7 +14,7 @@
 # - write its loss with nothing left out and every average in its place, and know each common mistake by what it does;
 # - measure whether a model uses its latent space, draw what a caption asks for, and do arithmetic with attributes.
 #
-# 80 minutes. You need lessons 1 to 4, the density of a Gaussian, and expectations.
+# 70 minutes. You need lessons 1 to 4, the density of a Gaussian, and expectations.
 
 # %% [markdown]
 # ## A point that nobody encoded
@@ -29,7 +29,6 @@ import csv
 import math
 from collections import defaultdict
 from dataclasses import replace
-from itertools import pairwise
 
 import ipywidgets
 import torch
@@ -64,22 +63,9 @@ assert drawn < 1.15 * real
 
 # %% [markdown]
 # The same points, two decoders of the same size. The first gives fog. The second, a **variational autoencoder** (VAE),
-# gives things that look like digits, about as near to known digits as new real digits are. Is it only that the first
-# one keeps its codes elsewhere? Partly. Fit a normal distribution to its codes, and draw from that:
-
-# %%
-with torch.no_grad():
-    codes = plain.encode(train_digits).mu
-    fitted = torch.distributions.MultivariateNormal(codes.mean(0), codes.T.cov())
-    patched = plain.decode(codes.mean(0) + z @ fitted.scale_tril.T)
-print(f"autoencoder, from a distribution fitted to its codes: {to_nearest(patched):.1f}")
-assert 1.08 * drawn < to_nearest(patched) < 0.8 * fog
-
-# %% [markdown]
-# Better, and still not as good: nobody told the autoencoder to keep its codes so that they can be drawn. What does a
-# VAE do about it, and what does it cost?
-
-# %% [markdown]
+# gives things that look like digits, about as near to known digits as new real digits are. Nobody told the autoencoder
+# to keep its codes so that they can be drawn. What does a VAE do about it, and what does it cost?
+#
 # ## A cloud for each picture
 #
 # A plain autoencoder may put its codes anywhere, and it has no reason to fill the gaps between them. Its decoder has
@@ -128,8 +114,7 @@ assert round(1 - math.exp(-(2**2) / 2), 2) == 0.86  # of a standard normal distr
 #
 # That is the idea. Now we derive it, because the details matter: half a dozen slightly wrong versions of the loss are
 # in use, they all train, and none of them says that it is wrong.
-
-# %% [markdown]
+#
 # ## The model, and an integral that nobody can do
 #
 # Forget the encoder for now. The decoder alone defines a distribution of pictures $x$: draw a latent point $z$, then a
@@ -159,8 +144,7 @@ assert max(estimates) - min(estimates) > 30
 # Ten answers, more than 30 nats apart: a factor of more than $e^{30}$, ten million million. Nearly all points decode to
 # another digit, and count for nothing; the estimate hangs on the one that happened to come nearest. We need points that
 # have to do with $x$. That is what an encoder is for.
-
-# %% [markdown]
+#
 # ## The bound, first way
 #
 # Let $q(z \mid x)$ be any distribution that we can draw from, such as a cloud of the encoder. Multiply and divide by it
@@ -214,8 +198,7 @@ for mean, sigma in [(0.0, 1.0), (0.5, 0.5), (1.0, 0.2), (1.08, 0.3162)]:
 # %% [markdown]
 # Always below, and the last $q$ seems to touch: $-2.0251$ to four digits. How did we find it, and what decides how far
 # below the others are? Jensen does not say. The second way does.
-
-# %% [markdown]
+#
 # ## The bound, second way: what is missing
 #
 # By the definition of a conditional density, $p(x) = p(x, z) / p(z \mid x)$ **for every** $z$. Take the logarithm, add
@@ -236,14 +219,12 @@ for mean, sigma in [(0.0, 1.0), (0.5, 0.5), (1.0, 0.2), (1.08, 0.3162)]:
 log_posterior = log_fit + log_prior - log_evidence
 for (mean, sigma), elbo in table.items():
     log_q = log_density(grid, mean, sigma)
-    gap, turned = expect(log_q, log_q - log_posterior), expect(log_posterior, log_posterior - log_q)
-    print(
-        f"q = N({mean}, {sigma}²): missing {log_evidence - elbo:.4f}, KL(q || p(z|x)) {gap:.4f}, the other {turned:.4f}"
-    )
+    gap = expect(log_q, log_q - log_posterior)
+    print(f"q = N({mean}, {sigma}²): missing {log_evidence - elbo:.4f}, KL(q || p(z|x)) {gap:.4f}")
     assert math.isclose(log_evidence - elbo, gap, abs_tol=1e-9)
 
 # %% [markdown]
-# To nine digits. Note the order: the KL from the posterior to $q$ is something else.
+# The two columns are equal to nine digits.
 #
 # The article that this course grew from writes $\log p(x) = \mathbb{E}[\log p(x \mid z)] - \mathrm{KL}$, as an
 # equation. By (eq:elbo-gap) that holds for one $q$ in the world, the true posterior. For every other it claims that the
@@ -259,15 +240,10 @@ for (mean, sigma), elbo in table.items():
 # %%
 log_q = log_density(grid, 3.0, 1.0)
 kl = expect(log_q, log_q - log_prior)
-entropies = {"q": -expect(log_q, log_q), "p": -expect(log_prior, log_prior)}
-cross = -expect(log_q, log_prior)
-
-# %%
-print(f"KL {kl:.2f} = H(q, p) {cross:.2f} - H(q) {entropies['q']:.2f}")
-print(f"difference of entropies: {entropies['p'] - entropies['q']:.2f}")
-assert math.isclose(kl, cross - entropies["q"], abs_tol=1e-9)
-assert math.isclose(kl, 4.5, abs_tol=1e-6)
-assert abs(entropies["p"] - entropies["q"]) < 1e-9
+H_q, H_p, H_qp = -expect(log_q, log_q), -expect(log_prior, log_prior), -expect(log_q, log_prior)
+print(f"KL {kl:.2f} = H(q, p) {H_qp:.2f} - H(q) {H_q:.2f}; difference of entropies {abs(H_p - H_q):.2f}")
+assert math.isclose(kl, H_qp - H_q, abs_tol=1e-9)  # (eq:kl-entropies)
+assert abs(H_p - H_q) < 1e-9 < 4 < kl
 
 # %% [markdown]
 # ## A model whose every number is known
@@ -377,18 +353,8 @@ assert double > 2 * half
 
 # %% [markdown]
 # Too wide costs more than too narrow. So where the encoder's clouds have the wrong shape, training prefers narrow ones:
-# the bound likes a $q$ that claims to know too much. Most encoders answer with **independent** latent numbers, a
-# diagonal $C$. Then even the best one is narrower than the posterior:
-
-# %%
-diagonal = torch.diag(1 / torch.linalg.inv(S).diagonal())  # where the derivative of (eq:linear-elbo) by C_jj is zero
-print(f"variances: posterior {[round(v, 3) for v in S.diagonal().tolist()]}", end=", ")
-print(f"best diagonal q {[round(v, 3) for v in diagonal.diagonal().tolist()]}")
-print(f"missing: {log_evidence - linear_elbo(m, diagonal):.2f} nats")
-assert (diagonal.diagonal() < S.diagonal()).all()
-assert all(linear_elbo(m, diagonal * factor) < linear_elbo(m, diagonal) for factor in (0.9, 1.1))
-
-# %% [markdown]
+# the bound likes a $q$ that claims to know too much.
+#
 # ## The price of a cloud
 #
 # For a cloud with independent numbers the second term of (eq:elbo) needs no random points. Per latent number, by
@@ -426,25 +392,21 @@ assert abs(terms.mean() - kl) < 4 * error < 0.005
 assert f"{kl:.3f}" == "0.368"
 
 # %%
-assert f"{wrong['log σ taken for log σ² everywhere']:.3f}" == "0.143"
-
-# %%
 log_sigmas = torch.linspace(-1.5, 0.7, 200)
 at_zero = {  # all with mu = 0
     "right": (log_sigmas.mul(2).exp() - 2 * log_sigmas - 1) / 2,
     "log σ for log σ²": (log_sigmas.mul(2).exp() - log_sigmas - 1) / 2,
     "without the 1/2": log_sigmas.mul(2).exp() - 2 * log_sigmas - 1,
-    "sign of the logarithm": (log_sigmas.mul(2).exp() + 2 * log_sigmas - 1) / 2,
 }
 
 # %%
-alt = "Four curves against sigma: the right one and twice it touch zero at one; the two others go below zero."
+alt = "Three curves against sigma: the right one and twice it touch zero at one; the third goes below zero."
 with show.figure(alt, height=2.8) as [axes]:
     axes.axhline(0, color="black", linewidth=0.5)
     for name, values in at_zero.items():
         axes.semilogx(log_sigmas.exp(), values, label=name)
     axes.minorticks_off()
-    axes.set(xlabel="σ", ylabel="nats, at μ = 0", ylim=(-1.2, 2), xticks=[0.3, 0.5, 1, 2], xticklabels=[0.3, 0.5, 1, 2])
+    axes.set(xlabel="σ", ylabel="nats, at μ = 0", ylim=(-0.3, 2), xticks=[0.3, 0.5, 1, 2], xticklabels=[0.3, 0.5, 1, 2])
     axes.legend(ncols=2)
 
 # %%
@@ -453,15 +415,13 @@ print({name: f"lowest {value:.2f} at σ = {at:.2f}" for name, (value, at) in low
 assert abs(lowest["right"][0]) < 1e-3
 assert math.isclose(lowest["log σ for log σ²"][1], 0.5**0.5, abs_tol=0.01)
 assert lowest["log σ for log σ²"][0] < -0.05
-assert lowest["sign of the logarithm"][0] < -1
 
 # %% [markdown]
 # This is how to catch them: **a KL is never negative, and it is zero exactly where $q$ is the prior.** With $\log
 # \sigma$ for $\log \sigma^2$ the cheapest cloud has $\sigma = \sqrt{1/2}$, and costs less than nothing; such a model
 # trains, and its samples come from a prior that its decoder has never met. Without the $\frac12$ the minimum is right
 # and the price is double: that is a VAE with the KL weighted by 2, below.
-
-# %% [markdown]
+#
 # ## A gradient through a random draw
 #
 # The price has a formula. The reconstruction $\mathbb{E}_q[\log p(x \mid z)]$ has none when the decoder is a network:
@@ -576,15 +536,14 @@ assert (ell.exp() * eps).var() < 0.2 * ell.exp()
 # $$ \log p(x \mid z) = \sum_{i=1}^{D} \big( x_i \log \pi_i + (1 - x_i) \log (1 - \pi_i) \big)
 #    \label{eq:bernoulli-likelihood} $$
 #
-# For grey or coloured pixels it gives means $\hat x_i$, and a standard deviation $\sigma$ (of the **pixels**; not that
-# of the clouds):
+# For grey or coloured pixels it gives means $\hat x_i$, and a standard deviation $\sigma$, of the **pixels**, not that
+# of the clouds:
 #
 # $$ \log p(x \mid z) = -\frac12 \sum_{i=1}^{D} \left( \frac{(x_i - \hat x_i)^2}{\sigma^2}
 #    + \log \sigma^2 + \log 2 \pi \right) \label{eq:gaussian-likelihood} $$
 #
-# People call the first "binary cross-entropy" and the second "mean squared error", and forget what they stand for. The
-# squared error is (eq:gaussian-likelihood) for one fixed $\sigma$, without its constant. Which $\sigma$? It is the
-# exchange rate between pixels and nats:
+# Libraries call minus the first "binary cross-entropy". The "squared error" is the second for one fixed $\sigma$,
+# without its constant. Which $\sigma$? It is the exchange rate between pixels and nats:
 
 # %%
 with torch.no_grad():
@@ -592,6 +551,9 @@ with torch.no_grad():
 squared = (test_digits - copies).square().sum((1, 2, 3)).mean().item()
 for sigma_x in (1.0, 0.5, 0.2, 0.1):
     print(f"σ = {sigma_x}: a squared error of {squared:.1f} costs {squared / (2 * sigma_x**2):6.1f} nats")
+bits, pi = (test_digits > 0.5).float(), copies.clamp(0.01, 0.99)  # as if the greys were probabilities
+cross_entropy = nn.functional.binary_cross_entropy(pi, bits, reduction="sum")  # not the mean over pixels
+assert torch.isclose((bits * pi.log() + (1 - bits) * (1 - pi).log()).sum(), -cross_entropy)  # (eq:bernoulli-likelihood)
 print(f"the clouds cost {(q_plane.mu.square() + q_plane.logvar.exp() - q_plane.logvar - 1).sum(1).mean() / 2:.1f} nats")
 
 # %% [markdown]
@@ -621,12 +583,14 @@ assert 0.1 < plane.sigma < best
 # $$ \frac{1}{D} \sum_{i=1}^{D} \log p(x_i \mid z) - \mathrm{KL}
 #    = \frac{1}{D} \Big( \sum_{i=1}^{D} \log p(x_i \mid z) - D \cdot \mathrm{KL} \Big) \label{eq:pixel-mean} $$
 #
-# A common factor changes no minimum. So this is the right loss with a price $D$ times too high. The other way round, a
-# price that is averaged over latent numbers is $d$ times too low. Nothing crashes.
+# A common factor changes no minimum. So this is the right loss with a price $D$ times too high, and $D$ is 3,072 for a
+# colour picture of 32 by 32. The other way round, a price that is averaged over latent numbers is $d$ times too low.
+# Nothing crashes.
 
 # %%
-for what, pixels in {"these digits": 8 * 8, "a colour picture of 32 x 32": 3 * 32 * 32}.items():
-    print(f"{what}: the price is {pixels} times too high")
+pixels, kl = -(test_digits[0] - copies[0]).square().double(), torch.tensor(5.0).double()
+assert torch.isclose(pixels.mean() - kl, (pixels.sum() - 64 * kl) / 64)  # (eq:pixel-mean), D = 64
+print("numbers in a colour picture:", 3 * 32 * 32)
 assert (3072 / 2) / 64 == 24  # for the first question at the end
 assert round(24**0.5, 1) == 4.9
 
@@ -710,30 +674,10 @@ assert price["summed"] > 8
 #    + \beta \underbrace{\mathrm{KL}\big(q(z \mid x) \,\Vert\, p(z)\big)}_{\text{rate}} \label{eq:beta-vae} $$
 #
 # With $\beta = 1$ this is minus the ELBO; with a larger one still a bound, but a looser one. The names come from
-# coding: the rate is what a picture's code costs, in nats, and the distortion what is still wrong after it. Why "rate"?
-# On average over pictures the price is the information that the code carries about the picture, plus what the clouds
-# together miss of the prior:
+# coding: the rate is what a picture's code costs, in nats, and the distortion what is still wrong after it.
 #
-# $$ \mathbb{E}_{x}\big[\mathrm{KL}(q(z \mid x) \,\Vert\, p(z))\big]
-#    = \mathrm{I}_q(x; z) + \mathrm{KL}\big(q(z) \,\Vert\, p(z)\big), \qquad
-#    q(z) = \mathbb{E}_{x}[q(z \mid x)] \label{eq:rate} $$
-#
-# To see it, add and subtract $\log q(z)$ in the logarithm. In the linear model of above, with the true posterior,
-# $q(z)$ **is** the prior, and the information has a closed form, $\frac12 \log \det (I + W^{\mathsf T} W / \sigma^2)$:
-
-# %%
-points = (
-    b + torch.randn(20_000, 3, generator=generator).double() @ torch.linalg.cholesky(W @ W.T + sigma**2 * identity).mT
-)
-means = (points - b) @ W @ S / sigma**2
-prices = (means.square().sum(1) + S.trace() - S.logdet() - 2) / 2  # KL(p(z|x) || p(z)) of each point
-information = -S.logdet() / 2
-print(f"mean price {prices.mean():.2f} nats, information {information:.2f} nats")
-assert abs(prices.mean() - information) < 4 * prices.std() / 20_000**0.5
-
-# %% [markdown]
-# And in networks? `benchmarks/vae.py` trained the digits' VAE, with 16 latent numbers and $\sigma = 0.1$, for six
-# values of $\beta$ and three seeds each, and also with pixels averaged. Judged on test digits:
+# `benchmarks/vae.py` trained the digits' VAE, with 16 latent numbers and $\sigma = 0.1$, for six values of $\beta$ and
+# three seeds each, and also with pixels averaged. Judged on test digits:
 
 # %%
 with data.shipped("results/vae.csv").open(encoding="utf-8") as stream:
@@ -769,17 +713,16 @@ assert rates == sorted(rates, reverse=True)
 assert max(betas, key=lambda name: -mean[name][0] - mean[name][1]) == "beta 1"
 assert mean["mean over pixels"][0] < 0.01
 assert max(width[0] for width in spread.values()) < 1  # seeds hardly matter
-corners = [mean[name][:2] for name in ("mean over pixels", *reversed(betas))]
-saved = [(d1 - d2) / (r2 - r1) for (r1, d1), (r2, d2) in pairwise(corners)]
-print("nats of distortion saved by a nat of rate, from left to right:", [round(value, 1) for value in saved])
-assert saved[0] > 40 > 1 > saved[-1]
-assert all(low < value < high for low, value, high in zip((10, 3, 1, 0.3), saved[1:], (30, 10, 3, 1), strict=False))
+first_nat, last_nat = (
+    (mean[a][1] - mean[b][1]) / (mean[b][0] - mean[a][0])
+    for a, b in (("mean over pixels", "beta 30"), ("beta 0.3", "beta 0.1"))
+)
+print(f"a nat of rate saves {first_nat:.0f} nats of distortion at first, {last_nat:.1f} at the end")
+assert first_nat > 40 > 0.3 > last_nat > 0
 
 # %% [markdown]
-# The three seeds of each agree. A digit's first nats save most: more than forty nats of distortion each. The last ones
-# save a fraction of a nat each. Where (eq:beta-vae) is smallest, one nat of rate saves $\beta$ nats of distortion, so
-# what is saved between two neighbours lies between their two $\beta$. The last pair breaks the rule: those nats serve
-# the training digits, not these. $\beta = 1$ has the best ELBO, as it should; averaged pixels sit at rate zero.
+# The three seeds of each agree. A digit's first nats save most, and the last ones hardly anything: on these test digits
+# the curve is flat at the end. $\beta = 1$ has the best ELBO, as it should; averaged pixels sit at rate zero.
 #
 # By (eq:gaussian-likelihood) $\beta$ and $\sigma^2$ are one knob: multiply $\sigma^2$ by $\beta$, and the squared error
 # is divided by it. So a "beta-VAE with mean squared error" is often just a VAE with another $\sigma$.
@@ -850,8 +793,7 @@ assert error < 0.7 * mean["mean over pixels"][2]
 #
 # This is the bound of the importance-weighted autoencoder (IWAE). It cannot fall with $K$: a mean of $K + 1$ numbers is
 # the mean of the means that leave one of them out, and Jensen's inequality does the rest. As $K$ grows, the mean under
-# the logarithm tends to $p(x)$, whatever $q$ is. On the linear model, where $\log p(x)$ is known, with a $q$ that is
-# off:
+# the logarithm tends to $p(x)$, whatever $q$ is. On the linear model, with a $q$ that is off:
 
 # %%
 q_mean, q_sigma = m + 0.4, 0.8 * S.diagonal().sqrt()
@@ -875,16 +817,6 @@ mean_outside = weights.mean().item()  # "average K of them": the ELBO again, for
 
 # %%
 exact_elbo = linear_elbo(q_mean, torch.diag(q_sigma**2)).item()
-alt = "A curve that rises with K from the ELBO and nears the line log p(x) from below."
-with show.figure(alt, height=2.5) as [axes]:
-    axes.axhline(log_evidence, color="C4", label="log p(x), exact")
-    axes.semilogx(list(bounds), list(bounds.values()), "o-", label="$\\mathcal{L}_K$")
-    axes.axhline(exact_elbo, color="C2", linestyle=":", label="ELBO, exact")
-    axes.set(xlabel="K", ylabel="nats", xticks=list(bounds), xticklabels=list(bounds))
-    axes.minorticks_off()
-    axes.legend()
-
-# %%
 print({K: round(bound, 2) for K, bound in bounds.items()}, f"log p(x) = {log_evidence:.2f}")
 values = list(bounds.values())
 assert values == sorted(values)
@@ -940,9 +872,9 @@ print(
 assert step_right.mean() < 0.4 * pairs_apart
 
 # %% [markdown]
-# Now move yourself. Two sliders move a point over the map of the test digits; on the right is what the decoder makes of
-# it. Walk from a zero to a six. What lies between? Go out to a corner where no digit is. Find a place where a small
-# step changes the digit, and one where it changes only the slant.
+# Now move yourself. Two sliders move the ring over the map of the test digits; on the right is what the decoder makes
+# of its middle. Walk from a zero to a six. What lies between? Go out to a corner where no digit is. Find a place where
+# a small step changes the digit, and one where it changes only the slant.
 
 # %%
 from collections import Counter
@@ -960,11 +892,12 @@ def walk(first, second):
     figure = Figure(figsize=(7, 3.6), layout="compressed")
     left, right = figure.subplots(1, 2, width_ratios=[3, 2])
     left.scatter(*q_plane.mu.T, c=kinds, cmap="tab10", s=12)
-    left.plot(first, second, "k+", markersize=18, markeredgewidth=3)
     for kind in range(10):
         middle = q_plane.mu[[k == kind for k in kinds]].median(0).values.tolist()
         left.text(*middle, str(kind), size=14, weight="bold", ha="center", va="center")
-    left.set(xlim=(-3.5, 3.5), ylim=(-3.2, 3.2), aspect=1, xlabel="first latent number", ylabel="second")
+    left.plot(first, second, "o", markersize=18, markerfacecolor="none", markeredgecolor="black", markeredgewidth=3)
+    left.set(xlim=(-3.7, 4.1), ylim=(-3.7, 3.7), aspect=1, xlabel="first latent number", ylabel="second")
+    left.spines[["top", "right"]].set_visible(False)
     show.picture(right, image)
     nearest = (q_plane.mu - z).square().sum(1).argsort()[:20].tolist()
     [(word, times)] = Counter(labels[i] for i in nearest).most_common(1)
@@ -1058,12 +991,12 @@ known = scene_vae.captions_met(drawer, seen, z)
 met = scene_vae.captions_met(drawer, unseen, z)
 print("drawn as the caption says:", {name: f"{share:.0%}" for name, share in met.items()})
 print(f"for compositions of the training, in everything: {known['scene']:.0%}")
-assert met["scene"] > 0.9
+assert met["scene"] > 0.95
 assert known["scene"] > 0.98
 assert met["style"] == min(share for name, share in met.items() if name != "scene")
 
 # %% [markdown]
-# The recogniser of lesson 3 reads all six attributes as the caption says in more than nine of ten drawings. What fails
+# The recogniser of lesson 3 reads all six attributes as the caption says in more than 19 of 20 drawings. What fails
 # is the style, where training never showed it on that shape. VAEs have a name for blurred pictures. These are sharp,
 # for three reasons: what varies is said by the caption or fits into $z$; the $\sigma$ of the pixels was learned, and is
 # small; and we show the mean $\hat x$, not $\hat x$ with the noise of (eq:gaussian-likelihood) added, which no one
@@ -1190,13 +1123,13 @@ show.images(torch.cat(rows), columns=6, alt=alt)
 grown, striped, outlined = (results[changes[k]][2] for k in (0, 2, 3))
 assert grown["size"] > 0.95
 assert 0.6 < grown["style"] < 0.95
-assert 0.4 < striped["style"] < 0.9
-assert outlined["style"] < 0.3
+assert 0.65 < striped["style"] < 0.78
+assert outlined["style"] < 0.1
 
 # %% [markdown]
 # Size is a direction: one vector makes nearly every small object large, whatever its shape and place. Shape, colour,
 # place and background stay because the caption holds them, which is no merit of the arithmetic. Style stays less well,
-# since it lives in $z$, too. And **style is no direction**. Plain objects get stripes in about two of three cases, and
+# since it lives in $z$, too. And **style is no direction**. Plain objects get stripes in about seven of ten cases, and
 # an outline hardly ever. One vector for all can move a number up or down; four patterns are four regions, and the
 # difference of their means does not carry one region onto the other. When you read that a latent space "knows"
 # smiles or glasses, ask in which share of pictures, and what else changed.
@@ -1266,12 +1199,7 @@ assert gaps["new writers"] > 3 * gaps["training"]
 # - $\mathcal{L}_{200}$ is better by nats and still short of $\log p(x)$. Papers that report "the log-likelihood" of a
 #   VAE report such an $\mathcal{L}_K$; compare only equal $K$.
 #
-# These are log **densities** of 64 greys between 0 and 1, so they may be positive. Had we written the greys as 0 to
-# 255, each number would be smaller by $64 \log 255$:
-
-# %%
-print(f"the same digits, greys from 0 to 255: log p(x) {exact(test_digits).mean() - 64 * math.log(255):.0f}")
-assert exact(test_digits).mean() > 0
+# (These are log **densities** of 64 greys between 0 and 1, so they may be positive.)
 
 # %% [markdown]
 # ## What to remember
@@ -1334,8 +1262,7 @@ assert exact(test_digits).mean() > 0
 #   B 61(3), 1999: the linear-Gaussian model.
 # - Y. Burda, R. Grosse, R. Salakhutdinov, *Importance Weighted Autoencoders*, ICLR 2016.
 # - I. Higgins et al., *beta-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework*, ICLR 2017.
-# - A. A. Alemi et al., *Fixing a Broken ELBO*, ICML 2018: rate and distortion; M. D. Hoffman, M. J. Johnson, *ELBO
-#   surgery: yet another way to carve up the variational evidence lower bound*, NIPS workshop 2016: (eq:rate).
+# - A. A. Alemi et al., *Fixing a Broken ELBO*, ICML 2018: rate and distortion.
 # - S. R. Bowman et al., *Generating Sentences from a Continuous Space*, CoNLL 2016: collapse; D. P. Kingma et al.,
 #   *Improved Variational Inference with Inverse Autoregressive Flow*, NIPS 2016: free bits.
 # - K. Sohn, H. Lee, X. Yan, *Learning Structured Output Representation using Deep Conditional Generative Models*, NIPS

@@ -13,7 +13,7 @@
 # - cheat each of them, live, and name the one that catches the cheat;
 # - tell a generator that has learned from one that copies.
 #
-# 60 minutes. You need lessons 3 and 6, variance and covariance, eigenvalues.
+# 65 minutes. You need lessons 3 and 6, variance and covariance, eigenvalues.
 
 # %% [markdown]
 # ## Which painter is better?
@@ -147,10 +147,10 @@ fids = torch.tensor(
 alt = "Two histograms. Shares right: a bell about the true 0.8. FID of two honest samples: a hill near 0.08 with "
 alt += "a tail to the right, all of it away from the true 0."
 with show.figure(alt, columns=2, height=2.4) as (left, right):
-    left.hist(shares, bins=12, range=(0.65, 0.95))
+    left.hist(shares, bins=11, range=(0.635, 0.965))  # three counts a bar
     left.axvline(0.8, color="black", linestyle=":")
     left.set(xlabel="share right (dotted: truth)", yticks=[])
-    right.hist(fids, bins=24, range=(0, 0.15))
+    right.hist(fids, bins=24, range=(0, 0.24))
     right.axvline(0, color="black", linestyle=":")
     right.set(xlabel="FID of two honest samples", yticks=[])
 
@@ -171,32 +171,10 @@ assert fids.min() > 0.02
 # ## Does the picture show what was said?
 #
 # The **caption match** is the share $m$ of pictures that show what their captions say. A person could count it. We let
-# the recogniser of lesson 3 read each picture, and ask whether what it read fits the caption. But the recogniser errs.
-# Say it rejects a share $\beta$ of the good pictures and accepts a share $\alpha$ of the bad ones. Of all pictures it
-# accepts
-#
-# $$ q = m\, (1 - \beta) + (1 - m)\, \alpha \label{eq:judged-share} $$
-#
-# and solved for $m$,
-#
-# $$ m = \frac{q - \alpha}{1 - \alpha - \beta} \label{eq:rogan-gladen} $$
-#
-# (Rogan and Gladen, who wanted to know how many people are ill from a test that errs). Run both.
-
-# %%
-n, m, alpha, beta = 100_000, 0.8, 0.06, 0.03
-true = torch.rand(n, generator=generator) < m
-wrong = torch.rand(n, generator=generator) < torch.where(true, beta, alpha)
-q = (true ^ wrong).double().mean().item()
-by_formula, corrected = m * (1 - beta) + (1 - m) * alpha, (q - alpha) / (1 - alpha - beta)
-print(f"judged {q:.2f}, by the formula {by_formula:.3f}; corrected {corrected:.2f}")
-assert abs(q - by_formula) < 0.005  # (eq:judged-share)
-assert abs(corrected - m) < 0.005  # (eq:rogan-gladen)
-
-# %% [markdown]
-# To use (eq:rogan-gladen) one must know $\alpha$ and $\beta$ *for this generator's pictures*. We seldom do. What we may
-# know is a bound $\varepsilon$ on the share of wrong verdicts, and then (eq:judge) says $|q - m| \le \varepsilon$,
-# whichever way the judge errs. Lesson 3's Wilson interval $[L, U]$ holds $q$ with 95 % confidence; so
+# the recogniser of lesson 3 read each picture, and ask whether what it read fits the caption. But the recogniser errs,
+# so the share $q$ that it accepts is not $m$. If a share $\varepsilon$ of its verdicts is wrong, then $|q - m| \le
+# \varepsilon$, (eq:judge), whichever way it errs. We see $n$ of its verdicts. Lesson 3's Wilson interval $[L, U]$ of
+# these holds $q$ with 95 % confidence; so
 #
 # $$ \left[\, \max(0,\, L - \varepsilon),\ \min(1,\, U + \varepsilon) \,\right] \label{eq:match-interval} $$
 #
@@ -227,7 +205,8 @@ with show.figure(alt, height=2.4) as [axes]:
     axes.semilogx(sizes, with_it, "o-", label="with the judge's error")
     axes.semilogx(sizes, without, "o-", label="without")
     axes.axhline(0.95, color="grey", linestyle=":")
-    axes.set(xlabel="pictures", ylabel="holds the truth", ylim=(-0.03, 1.05))
+    axes.set(xlabel="pictures", ylabel="holds the truth", ylim=(-0.03, 1.05), xticks=sizes, xticklabels=sizes)
+    axes.minorticks_off()
     axes.legend(loc="center left")
 
 # %%
@@ -261,40 +240,10 @@ assert match.attributes["colour"].value == match.share.value < match.attributes[
 # The interval holds 0.8, and the attributes say where the fault is. Captions are read by the parser of lesson 0, so
 # *crimson* counts as red, and what a caption leaves unsaid is free.
 #
-# There is a catch. The judge was measured on clean pictures. A generator's are not. Here is the share of its wrong
-# verdicts as noise grows, half of the captions being false.
-
-# %%
-said = [scenes.parse(text) for text in captions]
-false = said[120:] + said[:120]  # each picture with the caption of another
-truth = torch.tensor(
-    [text.hold_for(scene) for texts in (said, false) for text, scene in zip(texts, asked, strict=True)]
-)
-errors = {}
-for sigma in (0.0, 0.2, 0.4, 0.6, 0.8):
-    noisy = (good + sigma * torch.randn(good.shape, generator=torch.Generator().manual_seed(1))).clamp(-1, 1)
-    read = judge.read(noisy)
-    verdicts = [text.hold_for(scene) for texts in (said, false) for text, scene in zip(texts, read, strict=True)]
-    errors[sigma] = (torch.tensor(verdicts) != truth).double().mean().item()
-
-# %%
-alt = "Wrong verdicts against noise: none without noise, then rising steeply to one third."
-with show.figure(alt, height=2.2) as [axes]:
-    axes.plot(list(errors), list(errors.values()), "o-")
-    axes.set(xlabel="standard deviation of the noise", ylabel="wrong verdicts", ylim=(-0.02, 0.52))
-
-# %%
-print({sigma: f"{share:.1f}" for sigma, share in errors.items()})
-assert errors[0.0] == 0
-assert errors[0.2] < 0.02 < 0.2 < errors[0.8]
-assert sum(verdicts[:240]) < 120  # of the true captions, at the strongest noise
-
-# %% [markdown]
-# With strong noise it rejects most of the true captions. An interval that reckons with an error of 0.0004
-# would be a false promise there. So look at the pictures, and if they are unlike what the judge knows, have a person
-# judge a hundred of them: that gives an $\varepsilon$ for *these* pictures.
-
-# %% [markdown]
+# There is a catch. The judge was measured on clean pictures, and $\varepsilon$ holds for pictures like these. Of
+# painter B's noise it accepted nearly all: there each verdict is wrong. So look at the pictures. If they are unlike
+# what the judge knows, let a person judge a hundred of them: that gives an $\varepsilon$ for *these* pictures.
+#
 # ## FID: the distance of two clouds
 #
 # Caption match says nothing of beauty, or of variety. For these one compares the whole cloud of generated pictures with
@@ -368,20 +317,8 @@ assert abs(known - by_scipy) < 1e-6
 # **FID** is this distance between the features of real and of generated pictures, as if both were Gaussian. The
 # features of the original are 2,048 numbers of a network trained on photographs, Inception-v3. Ours are the 48 of the
 # judge's trunk.
-#
-# Why singular values? With fewer pictures than features, a covariance is singular. Then $S_1 S_2$ has many eigenvalues
-# that should be zero, and rounding makes some of them negative or complex; their roots are no use. Programs that throw
-# the imaginary part away hope that it was rounding. Singular values are real and at least zero, always.
-
-# %%
-few = [draw(20).double() for _ in range(2)]
-S1, S2 = (torch.cov(x.T) for x in few)
-bad = torch.linalg.eigvals(S1 @ S2)
-spoilt = bool(((bad.real < 0) | (bad.imag != 0)).any())
-distance = frechet(few[0].mean(0), S1, few[1].mean(0), S2)
-print(f"20 pictures, 48 features; some eigenvalues are negative or complex: {spoilt}; distance {distance:.1f}")
-assert spoilt
-assert 0 < distance < 2
+# (Why singular values? With fewer pictures than features a covariance is singular, and rounding makes some eigenvalues
+# of $S_1 S_2$ negative or complex. Singular values are real and at least zero, always.)
 
 # %% [markdown]
 # ### A stream of pictures
@@ -393,9 +330,8 @@ assert 0 < distance < 2
 #    M = M_A + M_B + \frac{n_A n_B}{n}\, \delta\, \delta^{\mathsf T}, \qquad S = \frac{M}{n - 1}
 #    \label{eq:merge-moments} $$
 #
-# The third term of $M$ is what the two means' distance adds. (Squares about the sample's own mean are a little too
-# small; $n - 1$ for $n$ corrects that.) The short cut that everybody thinks of first, $\mathrm{E}[x^2] - \mu^2$,
-# subtracts two large numbers, and in float32 nothing is left of their difference:
+# The third term of $M$ is what the distance of the two means adds. The short cut that everybody thinks of first,
+# $\mathrm{E}[x^2] - \mu^2$, subtracts two large numbers, and in float32 nothing is left of their difference:
 
 # %%
 from mmgen_course.evaluate import fid_compute, fid_update
@@ -410,10 +346,7 @@ for batch in shifted.split(37):
 # %%
 off = ((short_cut - exact).abs() / exact).median()
 print(f"short cut: half of the variances are off by more than 50%: {off > 0.5}")
-fine = torch.allclose(moments.covariance.diagonal(), exact, rtol=1e-6, atol=0)
-print(f"merged: all are right to a millionth: {fine}")
 assert off > 0.5
-assert fine
 assert torch.allclose(moments.covariance, torch.cov(shifted.double().T), rtol=1e-8, atol=1e-10)
 
 # %% [markdown]
@@ -444,17 +377,32 @@ def fid_of(x, y):
 
 
 # %%
-lam, change = torch.tensor([1.0, 4, 0.25]).double(), 1e-3 * torch.randn(3, 3, generator=generator).double()
-change = change + change.T
-small_cost = 0.5 * (change**2 / (lam[:, None] + lam)).sum().item()
-assert math.isclose(frechet(0 * lam, torch.diag(lam), 0 * lam, torch.diag(lam) + change), small_cost, rel_tol=0.01)
-
-# %%
 lam = torch.linalg.eigvalsh(torch.cov(pool.double().T)).clamp(min=1e-12)
 sizes = [100, 200, 400, 800, 1600]
 measured = [sum(fid_of(draw(n), draw(n)) for _ in range(60)) / 60 for n in sizes]
 predicted = [bias(lam, n, n) for n in sizes]
 slope = math.log(measured[-1] / measured[0]) / math.log(sizes[-1] / sizes[0])
+
+# %%
+alt = "FID of two honest samples against n, both axes logarithmic; the points lie on the predicted line of slope -1."
+with show.figure(alt, height=2.4) as [axes]:
+    axes.loglog(sizes, predicted, "-", color="grey", label="predicted for Gaussians")
+    axes.loglog(sizes, measured, "o", label="measured")
+    axes.minorticks_off()
+    axes.set(xlabel="n", ylabel="FID, truth 0", xticks=sizes, xticklabels=sizes)
+    axes.set_yticks([0.01, 0.03, 0.1], ["0.01", "0.03", "0.1"])
+    axes.legend()
+
+# %%
+ratios = [m / p for m, p in zip(measured, predicted, strict=True)]
+print(f"slope {slope:.1f}; measured / predicted between {min(ratios):.1f} and {max(ratios):.1f}")
+assert -1.1 < slope < -0.9
+grown = bias(torch.ones(2048), 1000, 1000) / bias(torch.ones(48), 1000, 1000)
+print(f"2,048 features for 48, all of variance 1: {2048 / 48:.0f} times the features, {grown:,.0f} times the bias")
+
+# %% [markdown]
+# So FIDs at different $n$ cannot be compared. Here is the first cheat of this lesson: choose $n$. The blurred painter
+# with 1,600 pictures beats the honest one with 30:
 
 # %%
 blur = torch.ones(3, 1, 3, 3) / 9  # the mean of each pixel and its eight neighbours
@@ -464,52 +412,17 @@ def blurred(pictures):
     return F.conv2d(F.pad(pictures, (1, 1, 1, 1), mode="replicate"), blur, groups=3)
 
 
-parts = [round(1600 / k) for k in range(1, 13)]  # evenly spaced in 1 / n
+# %%
 blurred_pool = evaluate.judge_features(blurred(honest(any_captions(1600))))
-lines = {
-    name: evaluate.fid_infinity(pool[:1600], other, parts, torch.Generator().manual_seed(3))
-    for name, other in (("honest", pool[1600:]), ("blurred", blurred_pool))
-}
-
-# %%
-alt = "Left: FID of two honest samples against n, both axes logarithmic; the points lie on the predicted line of slope "
-alt += "-1. Right: FID against 1/n for the honest and the blurred painter: two rising lines, which end near 0 and 0.07."
-with show.figure(alt, columns=2, height=2.8) as (left, right):
-    left.loglog(sizes, predicted, "-", color="grey", label="predicted for Gaussians")
-    left.loglog(sizes, measured, "o", label="measured")
-    left.minorticks_off()
-    left.set(xlabel="n", ylabel="FID, truth 0", xticks=sizes, xticklabels=sizes)
-    left.set_yticks([0.01, 0.03, 0.1], ["0.01", "0.03", "0.1"])
-    left.legend()
-    for (name, line), mark in zip(lines.items(), "os", strict=True):
-        (points,) = right.plot([1 / n for n in parts], line.values, mark, label=name)
-        right.plot([0, 1 / 130], [line.limit, line.limit + line.slope / 130], color=points.get_color())
-    right.set(xlabel="1/n", ylabel="FID", xlim=(0, 0.008), ylim=(-0.01, 0.2))
-    right.legend()
-
-# %%
-ratios = [m / p for m, p in zip(measured, predicted, strict=True)]
-print(f"slope {slope:.1f}; measured / predicted between {min(ratios):.1f} and {max(ratios):.1f}")
-print("where the lines end:", {name: f"{line.limit:.2f}" for name, line in lines.items()})
-assert -1.1 < slope < -0.9
-assert abs(lines["honest"].limit) < 0.01 < 0.03 < lines["blurred"].limit
-grown = bias(torch.ones(2048), 1000, 1000) / bias(torch.ones(48), 1000, 1000)
-print(f"2,048 features for 48, all of variance 1: {2048 / 48:.0f} times the features, {grown:,.0f} times the bias")
-
-# %% [markdown]
-# So FIDs at different $n$ cannot be compared. Here is the first cheat of this lesson: choose $n$. The blurred painter
-# with 1,600 pictures beats the honest one with 30:
-
-# %%
 blurred_large, honest_small = fid_of(pool[:1600], blurred_pool), fid_of(pool[:1600], pool[1600:1630])
 print(f"blurred, n = 1,600: {blurred_large:.2f}; honest, n = 30: {honest_small:.2f}")
 assert blurred_large < honest_small
 
 # %% [markdown]
-# The cure is in the right figure: fit a line over $1/n$ and read off where it ends, at infinitely many pictures (Chong
-# and Forsyth). A line needs two points. Take all pictures, $T$, and all without one of $G$ groups, in turns: $T_g$,
-# with mean $\bar T$, at $n (G - 1) / G$ pictures. The line through these two ends at $T_\infty$, and the spread of the
-# $T_g$ gives its standard error $s$ as well. This is the **jackknife**:
+# The cure follows from (eq:fid-bias): draw a line over $1/n$ and read off where it ends, at infinitely many pictures
+# (Chong and Forsyth). A line needs two points. Take all pictures, $T$, and all without one of $G$ groups, in turns:
+# $T_g$, with mean $\bar T$, at $n (G - 1) / G$ pictures. The line through these two ends at $T_\infty$, and the spread
+# of the $T_g$ gives its standard error $s$ as well. This is the **jackknife**:
 #
 # $$ T_\infty = G\, T - (G - 1)\, \bar T, \qquad
 #    s^2 = \frac{G - 1}{G} \sum_{g=1}^{G} \left( T_g - \bar T \right)^2 \label{eq:jackknife} $$
@@ -537,9 +450,8 @@ assert abs(of_corrected) < 0.05 < 0.1 < of_value
 #
 # ### What FID cannot see
 #
-# A metric sees of a picture what its features hold, nothing else. Ours are a mean over all places, so by
-# (eq:global-mean) they know little of *where*. And lesson 3 found hardly a channel that stands for a shape. Here is a
-# painter who draws a circle whenever a star is asked for:
+# A metric sees of a picture what its features hold, nothing else. In ours, lesson 3 found hardly a channel that stands
+# for a shape. Here is a painter who draws a circle whenever a star is asked for:
 
 
 # %%
@@ -556,13 +468,12 @@ distance = evaluate.fid(real_features, evaluate.judge_features(starless))
 # %%
 print("caption match", share)
 print("FID", distance)
-assert share.high < 0.9
+assert 0.15 < 1 - share.value < 0.2
 assert distance.low < 0.01
 
 # %% [markdown]
-# One picture in eight is wrong, and FID hardly moves: to these features a circle and a star are nearly the same. Other
-# features have other blind spots. Whoever reports a FID must say: of which features, with how many pictures, against
-# which real ones.
+# Nearly one picture in five is wrong, and FID hardly moves: to these features a circle and a star are nearly the same.
+# Whoever reports a FID must say: of which features, with how many pictures, against which real ones.
 
 # %% [markdown]
 # ## KID: a distance without bias
@@ -596,7 +507,7 @@ def kernel(x, y):
 x, y = draw(50).double(), blurred_pool[:50].double()
 by_pairs = kernel(x, x).mean() + kernel(y, y).mean() - 2 * kernel(x, y).mean()  # (eq:mmd) of these 50 points
 gaps = [
-    torch.einsum(f"{rule}", *[z] * j) / 50
+    torch.einsum(rule, *[z] * j) / 50
     for j, rule in ((1, "na->a"), (2, "na,nb->ab"), (3, "na,nb,nc->abc"))
     for z in (x, y)
 ]
@@ -632,25 +543,26 @@ def mmd2(x, y, keep=False):
 sizes, small = [10, 20, 50, 100, 200], {}
 for n in sizes:
     pairs = [(draw(n).double(), draw(n).double()) for _ in range(60)]
-    small[n] = torch.tensor([[fid_of(x, y), mmd2(x, y), mmd2(x, y, keep=True)] for x, y in pairs])
+    small[n] = torch.tensor([[mmd2(x, y), mmd2(x, y, keep=True)] for x, y in pairs])
 wide = pool[:1000].double()
 own, others = (wide.square().sum(1) / 48 + 1).pow(3).mean(), kernel(wide, pool[1000:2000].double()).mean()
 
 # %%
-alt = "Left: FID of honest samples falls from above 1 at n = 10 towards 0. Right: the kernel distance lies at 0 for "
-alt += "every n, its spread shrinking; with the diagonal kept it falls from above 0.04."
-with show.figure(alt, columns=2, height=2.7) as (left, right):
-    for axes, column, name in ((left, 0, "FID"), (right, 1, "KID"), (right, 2, "diagonal kept")):
+alt = (
+    "The kernel distance lies at 0 for every n, its spread shrinking; with the diagonal kept it falls from above 0.03."
+)
+with show.figure(alt, height=2.5) as [axes]:
+    for column, name in enumerate(("KID", "diagonal kept")):
         means, spread = (torch.stack([f(small[n][:, column], 0) for n in sizes]) for f in (torch.mean, torch.std))
-        axes.errorbar(sizes, means, spread, fmt="o-", capsize=3, label=name)
-    for axes in (left, right):
-        axes.axhline(0, color="black", linestyle=":")
-        axes.set(xscale="log", xlabel="n")
-        axes.legend()
+        axes.errorbar([n * (1 + 0.06 * column) for n in sizes], means, spread, fmt="o-", capsize=3, label=name)
+    axes.axhline(0, color="black", linestyle=":")
+    axes.set(xscale="log", xlabel="n", ylabel="truth 0", xticks=sizes, xticklabels=sizes)
+    axes.minorticks_off()
+    axes.legend()
 
 # %%
-kid_10, kept_10 = small[10][:, 1], small[10][:, 2]
-below = torch.cat([small[n][:, 1] < 0 for n in sizes]).double().mean()
+kid_10, kept_10 = small[10].T
+below = torch.cat([small[n][:, 0] < 0 for n in sizes]).double().mean()
 print(f"n = 10: KID {kid_10.mean():.3f}, give or take {kid_10.std() / 60**0.5:.3f}; below zero: {below:.1f} of all")
 print(f"diagonal kept: {kept_10.mean():.2f}, predicted {2 * (own - others) / 10:.2f}")
 assert abs(kid_10.mean()) < 3 * kid_10.std() / 60**0.5
@@ -658,9 +570,9 @@ assert abs(kept_10.mean() - 2 * (own - others) / 10) < 4 * kept_10.std() / 60**0
 assert 0.4 < below < 0.8
 
 # %% [markdown]
-# Ten pictures are enough for the right mean, though not for a small spread. A *squared* distance below zero is no
-# mistake: an estimate that is right on average must sometimes fall below a truth of zero, and this one does so more
-# often than not. Whoever clamps it at zero puts the bias back.
+# Ten pictures are enough for the right mean, though not for a small spread (the bars are one standard deviation). A
+# *squared* distance below zero is no mistake: an estimate that is right on average must sometimes fall below a truth of
+# zero. Whoever clamps it at zero puts the bias back.
 #
 # For the interval cut both samples into $B$ blocks, take the distance $T_b$ of each pair of blocks, and treat them as
 # what they are, $B$ independent numbers:
@@ -668,8 +580,8 @@ assert 0.4 < below < 0.8
 # $$ \bar T \pm t\, \frac{s}{\sqrt B}, \qquad
 #    s^2 = \frac{1}{B - 1} \sum_{b=1}^{B} \left( T_b - \bar T \right)^2 \label{eq:block-error} $$
 #
-# Some libraries give the mean and the standard deviation of *one* block, $s$, which is no error of the mean; and they
-# draw overlapping blocks. The jackknife (eq:jackknife) uses the pairs across blocks, too.
+# (Some libraries give the standard deviation $s$ of *one* block, which is no error of the mean.) The jackknife,
+# (eq:jackknife), uses the pairs across blocks, too.
 
 # %%
 dealt = [evaluate.deal(x[:1200].double(), 12, seed) for seed, x in enumerate((pool, blurred_pool))]  # shuffled first
@@ -715,7 +627,7 @@ angle = 2 * math.pi * torch.rand(60, generator=generator, dtype=torch.float64)
 ring = torch.stack([angle.cos(), angle.sin()], 1) + 0.05 * torch.randn(60, 2, generator=generator, dtype=torch.float64)
 centre = 0.15 * torch.randn(40, 2, generator=generator, dtype=torch.float64)  # in the hole, where nothing is real
 outlier = torch.tensor([[0.1, -0.1]], dtype=torch.float64)
-cases = {"real": ring, "one real outlier": torch.cat([ring, outlier])}
+cases = {"no outlier": ring, "one real outlier": torch.cat([ring, outlier])}
 found = {name: precision_recall(x, centre) for name, x in cases.items()}
 
 # %%
@@ -725,14 +637,15 @@ with show.figure(alt, columns=2, height=3.2) as grid:
     for axes, (name, x) in zip(grid, cases.items(), strict=True):
         for point, r in zip(x.tolist(), reach(x, 3).tolist(), strict=True):
             axes.add_patch(Circle(point, r, alpha=0.06, linewidth=0))
-        axes.plot(*x.T, "o", ms=3, label="real")
+        axes.plot(*x.T, "o", ms=3, zorder=3, label="real")
         axes.plot(*centre.T, "s", ms=3, label="generated")
         axes.set(title=f"{name}: precision {found[name][0]:.2f}", aspect=1, xlim=(-1.6, 1.6), ylim=(-1.6, 1.6))
         axes.set_axis_off()
+    grid[0].legend(loc="upper left", fontsize=8)
 
 # %%
 print({name: f"precision {p:.2f}, recall {r:.2f}" for name, (p, r) in found.items()})
-assert found["real"][0] == 0
+assert found["no outlier"][0] == 0
 assert found["one real outlier"][0] == 1
 
 # %% [markdown]
@@ -776,8 +689,7 @@ assert density_coverage(cases["one real outlier"], centre)[0] < 0.3
 # %% [markdown]
 # The outlier's ball is one of many now, and the density of the points in the hole stays low. Coverage depends on $N$,
 # $M$ and $k$, so compare it with (eq:expected-coverage), not with 1.
-
-# %% [markdown]
+#
 # ## Does a caption find its pictures?
 #
 # Everything since the caption match has ignored the captions. Lesson 6 has a space where a picture lies near its
@@ -831,8 +743,7 @@ assert at_1.low > 0.8
 # %% [markdown]
 # The *honest* painter reaches about one half: for such short captions the space is no good judge. With full captions it
 # is. So the ceiling of this metric is not 1; it is what real pictures get. Measure that first, for every metric.
-
-# %% [markdown]
+#
 # ## How many pictures does a caption have?
 #
 # A painter may know one picture for each caption and draw it again and again. **Diversity** is the distance of two
@@ -907,7 +818,7 @@ print({name: f"z {abs(value):.0f}" for name, value in z.items()})
 assert abs(z["honest"]) < 3 < z["one copy in five"] < z["thief"]
 
 # %% [markdown]
-# Numbers are not enough here: look at the pairs. Below each picture stands its nearest training picture.
+# Look at the pairs, too. Below each picture stands its nearest training picture.
 
 # %%
 three_each = torch.cat([good[:81:27], drawer[stolen][:81:27]])
@@ -950,10 +861,10 @@ print("the lesson and the package agree; honest painter:", test.closer)
 # ## How each is gamed
 #
 # As soon as a number is a target, somebody finds the cheapest way to it. Here are the cheats, all for the same 240
-# captions. You know the first ones. The **deaf** painter draws perfect scenes without reading the caption. The **thief
-# with a mirror** turns each stolen picture left to right: still true of its caption, which says nothing of the place.
-# The **wild** painter has one picture for each caption, but adds noise of a different, often huge, strength to every
-# second one.
+# captions. New ones are the **wild** painter, who has one picture for each caption, but adds noise of a different,
+# often huge, strength to every second one; the **deaf** one, who draws perfect scenes without reading the caption; and
+# the **thief with a mirror**, who turns each stolen picture left to right: still true of its caption, which says
+# nothing of the place.
 
 # %%
 strength = torch.logspace(-1.5, 0.3, 240)[torch.randperm(240, generator=generator)][:, None, None, None]
@@ -1022,7 +933,7 @@ with show.figure(alt, width=8.6, height=4.2) as [axes]:
     axes.imshow(table, cmap=CAUGHT, vmin=0, vmax=1, aspect="auto")
     for i, name in enumerate(painters):
         for j, metric in enumerate(metrics):
-            axes.text(j, i, f"{scores[name][metric].value:.2f}", ha="center", va="center", size=8)
+            axes.text(j, i, f"{round(scores[name][metric].value, 2) + 0.0:.2f}", ha="center", va="center", size=8)
     axes.set_xticks(range(len(metrics)), [metric.replace(" ", "\n", 1) for metric in metrics], size=8)
     axes.set_yticks(range(len(painters)), list(painters), size=8)
     axes.tick_params(length=0, labeltop=True, labelbottom=False)
@@ -1042,9 +953,9 @@ assert scores["wild"]["recall"].value > scores["one picture"]["recall"].value + 
 assert abs(scores["wild"]["coverage"].value - scores["one picture"]["coverage"].value) < 0.05
 assert scores["wild"]["diversity"].low > scores["honest"]["diversity"].high
 assert max(scores, key=lambda name: scores[name]["diversity"].value) == "deaf"
+assert not {*by["wrong colours"], *by["no stars"], *by["deaf"]} - {"caption match", "R-precision"}
 assert set(by["blurred"]) == {"recall", "coverage"}
 assert set(by["noisy"]) == {"FID", "KID x 100", "precision", "recall", "coverage"}
-assert not set(by["deaf"]) - {"caption match", "R-precision"}
 assert set(by["thief"]) == {"copying", "copying, mirrored"}
 assert "copying" in by["one picture"]
 assert "copying" not in by["thief, mirror"]
@@ -1054,25 +965,23 @@ assert scores["nonsense"]["FID"].high < scores["noisy"]["FID"].low
 assert scores["nonsense"]["FID of pixels"].low > 100 * abs(scores["honest"]["FID of pixels"].value)
 
 # %% [markdown]
-# Read it row by row. (All painters answer the same 240 captions, so what chance did in these is the same for all.)
+# Read it row by row.
 #
-# - **Wrong colours, no stars.** Only the caption match notices. To all others the pictures are real ones.
-# - **Blurred.** The judge reads on undisturbed. Recall and coverage fall. FID is too large, but with 240 pictures its
+# - **Wrong colours, no stars.** Only metrics that read captions notice. To all others the pictures are real ones.
+# - **Blurred.** The judge reads on undisturbed; recall and coverage fall. FID is too large, but with 240 pictures its
 #   interval is wide; above, 1,600 were enough.
 # - **Noisy.** Five metrics notice. The judge is not one of them.
-# - **One picture.** The same clean picture for each caption is the cheapest way to a perfect caption match and a high
-#   precision. Recall, coverage and diversity fall, FID is not sure. The copying test gives a false alarm: a picture
-#   without strays lies in the middle of all its relatives, so it is near to each of them. Near is not copied: look.
-# - **Wild.** The same pictures, and noise of all strengths on every second one. Its large balls *raise the recall*, and
-#   diversity goes from nothing to above the honest one. Coverage, which has no generated balls, stays where it was.
-# - **Deaf.** Every metric that sees pictures alone finds it perfect, and its diversity is the highest of all, since it
-#   draws anything for any caption. A conditional generator must be asked about its condition.
-# - **Thief.** All quality metrics are as good as they can be. Only the copying test speaks. The mirror silences it,
-#   too, until the mirrored training pictures are counted as training pictures. (It leaves another trace: stripes that
-#   lean the wrong way.)
+# - **One picture.** The cheapest way to a perfect caption match and a high precision. Recall, coverage and diversity
+#   fall. The copying test gives a false alarm: a picture without strays lies in the middle of all its relatives, near
+#   to each of them. Near is not copied: look.
+# - **Wild.** The large balls of its noise *raise the recall*, and diversity goes from nothing to above the honest one.
+#   Coverage, which has no generated balls, stays where it was.
+# - **Deaf.** Every metric that sees pictures alone finds it perfect, and its diversity is the highest of all. A
+#   conditional generator must be asked about its condition.
+# - **Thief.** Only the copying test speaks. The mirror silences it, until mirrored training pictures are counted as
+#   training pictures.
 # - **Nonsense.** Caption match 1.00, and a FID below that of the noisy pictures. It was made with the judge's gradient,
-#   so nothing that rests on the judge can be trusted. One number without any network catches it by a factor of
-#   hundreds.
+#   so nothing that rests on the judge can be trusted. A number without any network catches it by a factor of hundreds.
 #
 # Every cheat is caught, and no metric catches all. So the rules: report several, of different kinds; never train on the
 # one that you report; keep one secret from the generator; and show pictures that were not picked.
@@ -1080,18 +989,22 @@ assert scores["nonsense"]["FID of pixels"].low > 100 * abs(scores["honest"]["FID
 # %% [markdown]
 # ## A generator that learned
 #
-# Now the question that all this is for. The VAE of lesson 8 was trained on captions that name everything, so it is
-# asked with such captions: 240 scenes like those in training, and 240 compositions that training never showed. The
-# renderer plays the honest painter. There is no drawer to steal from: training drew new pictures at every step.
+# Now the question that all this is for. The GAN of lesson 7 and the VAE of lesson 8 draw with the very same network,
+# trained in two ways. Both were trained on captions that name everything, so they are asked with such captions: 240
+# scenes like those in training, and 240 compositions that training never showed. The renderer plays the honest painter.
+# There is no drawer to steal from: training drew new pictures at every step.
 #
 # A knob comes with every generator that is fed noise: multiply the noise by some number below 1, **truncation**. Small
-# noise stays near the middle, where the network has seen most. Does it help?
+# noise stays near the middle, where the network has seen most. Does it help the VAE?
 
 # %%
 from mmgen_course.recipes.one_object import OneObject
+from mmgen_course.recipes.scene_gan import load_scene_gan
 from mmgen_course.recipes.scene_vae import load_scene_vae
 
-pairs, vae = OneObject(torch.Generator().manual_seed(9)), load_scene_vae().requires_grad_(False)
+pairs = OneObject(torch.Generator().manual_seed(9))
+gan, vae = (network.requires_grad_(False) for network in (load_scene_gan(), load_scene_vae()))
+assert type(gan) is type(vae.decode)
 
 
 def from_noise(decode, size, truncation=1.0):
@@ -1107,6 +1020,7 @@ def from_noise(decode, size, truncation=1.0):
 # %%
 draws = {
     "renderer": lambda batch: scenes.render(batch.scenes, generator=pairs.generator),
+    "GAN": from_noise(gan, gan.latents),
     "VAE": from_noise(vae.decode, vae.latents),
     "VAE, noise x 0.05": from_noise(vae.decode, vae.latents, truncation=0.05),
 }
@@ -1114,8 +1028,8 @@ seen, unseen, reference = pairs.draw(240), pairs.draw(240, "held_out_composition
 drawn = {name: draw(seen) for name, draw in draws.items()}
 
 # %%
-alt = "Rows of eight pictures of the same captions: by the renderer, and by the VAE with full and with small noise. "
-alt += "All show the same shapes; those of the VAE are a little soft."
+alt = "Rows of eight pictures of the same captions: by the renderer, the GAN, and the VAE with full and small noise. "
+alt += "All show the same shapes, at nearly the same places."
 with show.figure(alt, rows=len(drawn), height=0.9 * len(drawn)) as rows:
     for axes, (name, pictures) in zip(rows, drawn.items(), strict=True):
         show.picture(axes, show.tile(pictures[:8], 8), name)
@@ -1126,7 +1040,7 @@ reference_features = judge_features(reference)
 
 def report(name):
     f = judge_features(drawn[name])
-    twice = judge_features(draws[name](seen))  # the same captions once more
+    both = torch.cat([drawn[name], draws[name](seen)])  # the same captions once more
     among = evaluate.precision_recall(reference_features, f)
     return {
         "caption match": caption_match(drawn[name], seen.captions).share,
@@ -1137,7 +1051,8 @@ def report(name):
         "precision": among.precision,
         "recall": among.recall,
         "coverage": evaluate.density_coverage(reference_features, f).coverage,
-        "diversity": evaluate.diversity(torch.cat([f, twice]), seen.captions * 2),
+        "diversity": evaluate.diversity(judge_features(both), seen.captions * 2),
+        "of pixels": evaluate.diversity(coarse_pixels(both), seen.captions * 2),
     }
 
 
@@ -1147,29 +1062,38 @@ for metric in board["renderer"]:
     print(f"{metric:17}", " | ".join(f"{name} {round(board[name][metric].value, 2) + 0.0:.2f}" for name in board))
 
 # %%
-fair, full_noise, small_noise = board.values()
-same = ("recall at 1", "FID of pixels", "precision", "recall", "coverage")
-for painter in (full_noise, small_noise):
+fair, by_gan, by_vae, small_noise = board.values()
+same = ("recall at 1", "FID", "FID of pixels", "precision", "recall", "coverage")
+for painter in (by_gan, by_vae, small_noise):
     assert painter["caption match"].low > 0.9
     assert painter["new compositions"].low > 0.85
     assert all(painter[metric].high > fair[metric].low and painter[metric].low < fair[metric].high for metric in same)
-assert full_noise["diversity"].high < fair["diversity"].low
-assert small_noise["diversity"].high < 0.1 * full_noise["diversity"].low
+for metric in ("diversity", "of pixels"):
+    assert small_noise[metric].high < 0.1 * by_vae[metric].low
+    assert by_gan[metric].high < by_vae[metric].low < by_vae[metric].high < fair[metric].low
+assert by_gan["of pixels"].value < 0.5 * by_vae["of pixels"].value
+assert by_gan["diversity"].value > 0.75 * by_vae["diversity"].value
+assert by_gan["precision"].value < by_vae["precision"].value - 0.1
+assert by_gan["precision"].high > by_vae["precision"].low
 
 # %% [markdown]
-# With full noise the VAE is nearly as good as the renderer, also where it has to compose. Its fault is diversity: less
-# than real pictures of one caption have, because some of the strays never reach its latents.
+# By most rows one could not tell the two from the renderer, also where they have to compose. The fault of both is
+# diversity: less than real pictures of one caption have. Here they part. In 4 by 4 pixels, which show where the object
+# is, how large and in what tint, two pictures of the GAN for one caption differ less than half as much as two of the
+# VAE: it nearly ignores its noise, as lesson 7 saw. In the judge's features it is almost as diverse as the VAE. So what
+# its noise still changes is fine detail, and not of the best kind: its precision is the lowest of the four, though the
+# intervals overlap. Had we reported the diversity of features alone, the GAN would have passed for nearly as varied.
 #
-# With a twentieth of the noise nearly every number stays where it was. One tells what happened: the diversity of a
-# caption is all but gone. It is the *one picture* painter of our list, made from a good generator by one factor, and
+# With a twentieth of the noise nearly every number of the VAE stays where it was. One tells what happened: the
+# diversity is all but gone. It is the *one picture* painter of our list, made from a good generator by one factor, and
 # most tables would not show it. Whoever quotes a caption match owes the reader the truncation that it was measured at.
 
 # %% [markdown]
 # ## Cheat yourself
 #
 # Choose a painter, the share of the pictures that it contributes (the others are honest), and how many there are.
-# Orange is what an honest painter with as many pictures would not get. How small a share of each can be hidden, and
-# from whom? Make $n$ small: which metrics go blind first?
+# Orange is what an honest painter with as many pictures would not get. How small a share of each stays hidden? Make $n$
+# small: which metrics go blind first?
 
 # %%
 order = torch.randperm(240, generator=generator)
@@ -1240,7 +1164,7 @@ widgets.explorer(
 # ## On real data
 #
 # Scikit-learn's 1,797 handwritten digits, 8 by 8, with their 64 pixels as features. One half plays the real pictures.
-# Against it stand the other half, and changes of that: no eights, blurred, moved by one pixel, with noise.
+# Against it stand the other half, and changes of that: no eights, noise, blurred, moved by one pixel.
 
 # %%
 digits = torch.stack([to_tensor(sample.image)[:1] for sample in data.digits()]) * 2 - 1  # (1797, 1, 8, 8) in [-1, 1]
@@ -1265,8 +1189,8 @@ found = {
 }
 
 # %%
-alt = "Left, five digits of each of five kinds. Right, corrected FID with intervals: other half and no eights near 0, "
-alt += "noise about 2, blurred about 5, moved about 12."
+alt = "Left, seven digits of each of five kinds. Right, corrected FID with intervals: other half, no eights and noise "
+alt += "near 0, blurred about 11, moved about 20."
 with show.figure(alt, columns=2, height=3) as (left, right_axes):
     rows = torch.cat([x[:7] for x in others.values()])
     show.picture(left, show.tile(rows, 7))
@@ -1303,18 +1227,14 @@ assert evaluate.share(inside).high < 0.5
 # %% [markdown]
 # What do 1,797 digits tell, and what not?
 #
-# **The interval of the other half holds zero, and its published value does not lie in it.** Two halves of one set of
-# digits have a FID above zero, as (eq:fid-bias) says. A generator that comes out there is as good as real.
-#
-# **A missing tenth goes unseen.** Without any eights, FID, KID and recall cannot be told from those of the other half:
-# a tenth of 898 is too few. Ask about the eights alone, and it is plain: most of them lie in nobody's balls. The size
-# of the sample decides what a metric can tell, so an interval belongs to each number; and whoever suspects a fault
-# should ask about it, and not wait for a mean over everything.
-#
-# **Noise does not hurt recall.** Its balls are large: the wild painter, on real data. Precision falls.
-#
-# **A pixel's move is the largest fault of all.** No reader would mind it. To pixels as features it is worse than noise
-# and blur. The number speaks of the features as much as of the pictures.
+# - **The interval of the other half holds zero, and its published value does not lie in it.** A generator that comes
+#   out there is as good as real.
+# - **A missing tenth goes unseen.** Without any eights, FID, KID and recall cannot be told from those of the other
+#   half. Ask about the eights alone, and it is plain: most of them lie in nobody's balls. Whoever suspects a fault
+#   should ask about it, and not wait for a mean over everything.
+# - **Noise does not hurt recall.** Its balls are large: the wild painter, on real data. Precision falls.
+# - **A pixel's move is the largest fault of all.** No reader would mind it. The number speaks of the features as much
+#   as of the pictures.
 
 # %% [markdown]
 # ## What to remember
@@ -1370,9 +1290,8 @@ assert [round(end, 3) for end in wilson(930, 1000)[1:]] == [0.912, 0.944]  # for
 # %% [markdown]
 # ## References
 #
-# - W. J. Rogan, B. Gladen, *Estimating Prevalence from the Results of a Screening Test*, American Journal of
-#   Epidemiology 107(1), 1978. E. B. Wilson, *Probable Inference, the Law of Succession, and Statistical Inference*,
-#   Journal of the American Statistical Association 22(158), 1927.
+# - E. B. Wilson, *Probable Inference, the Law of Succession, and Statistical Inference*, Journal of the American
+#   Statistical Association 22(158), 1927.
 # - D. C. Dowson, B. V. Landau, *The Fréchet Distance between Multivariate Normal Distributions*, Journal of
 #   Multivariate Analysis 12(3), 1982.
 # - M. Heusel, H. Ramsauer, T. Unterthiner, B. Nessler, S. Hochreiter, *GANs Trained by a Two Time-Scale Update Rule

@@ -677,41 +677,6 @@ def _listed_rate(p_x, encoder, prior, marginal=None, between=None):
 
 
 @equation(
-    "eq:rate",
-    r"""\mathbb{E}_{x}\big[\mathrm{KL}(q(z \mid x) \,\Vert\, p(z))\big]
-        = \mathrm{I}_q(x; z) + \mathrm{KL}\big(q(z) \,\Vert\, p(z)\big), \qquad
-        q(z) = \mathbb{E}_{x}[q(z \mid x)]""",
-    how="a listed world of 3 times 4 values; the information from entropies, H(z) - H(z|x)",
-    formula=_listed_rate,
-    mutants={
-        "information alone": lambda p_x, encoder, prior: sum(
-            p_x[x] * kl(encoder[x], (p_x[:, None] * encoder).sum(0)) for x in range(len(p_x))
-        ),
-        "second KL the other way round": lambda p_x, encoder, prior: (
-            _listed_rate(p_x, encoder, prior)
-            - kl((p_x[:, None] * encoder).sum(0), prior)
-            + kl(prior, (p_x[:, None] * encoder).sum(0))
-        ),
-        "second KL subtracted": lambda p_x, encoder, prior: (
-            _listed_rate(p_x, encoder, prior) - 2 * kl((p_x[:, None] * encoder).sum(0), prior)
-        ),
-        "q(z) without the weights of x": lambda p_x, encoder, prior: _listed_rate(
-            torch.full_like(p_x, 1 / len(p_x)), encoder, prior
-        ),
-    },
-)
-def rate(formula):
-    p_x = simplex(4, seed=7)
-    exact = sum(float(p_x[x]) * float(kl(ENCODER[x], PRIOR)) for x in range(4))
-    close(formula(p_x, ENCODER, PRIOR), exact)
-    q = [sum(float(p_x[x] * ENCODER[x, z]) for x in range(4)) for z in range(3)]
-    entropy = -sum(p * math.log(p) for p in q)
-    inside = -sum(float(p_x[x] * ENCODER[x, z]) * math.log(ENCODER[x, z]) for x in range(4) for z in range(3))
-    to_prior = sum(p * math.log(p / float(PRIOR[z])) for z, p in enumerate(q))
-    close(formula(p_x, ENCODER, PRIOR), entropy - inside + to_prior)
-
-
-@equation(
     "eq:free-bits",
     r"""\mathrm{KL}_{\text{free}} = \sum_{j=1}^{d} \max\Big( \lambda,\;
         \frac{1}{n} \sum_{i=1}^{n} \mathrm{KL}_{ij} \Big)""",

@@ -5,7 +5,6 @@ from itertools import combinations, pairwise, permutations, product
 
 import scipy.linalg
 import scipy.stats
-import sympy
 import torch
 from ledger import close, equation, uniform
 from sklearn.neighbors import NearestNeighbors
@@ -42,47 +41,6 @@ def estimator_error(formula):
     largest = torch.tensor([max(dice) for dice in product(range(1, 7), repeat=3)]).double()
     error = sum((value - 6) ** 2 for value in largest.tolist()) / 216
     close(formula(largest.mean(), 6, largest.var(correction=0)), error)
-
-
-@equation(
-    "eq:judged-share",
-    r"q = m\, (1 - \beta) + (1 - m)\, \alpha",
-    how="a list of a thousand pictures, each with its truth and its verdict, counted",
-    formula=lambda m, alpha, beta: m * (1 - beta) + (1 - m) * alpha,
-    mutants={
-        "the two errors exchanged": lambda m, alpha, beta: m * (1 - alpha) + (1 - m) * beta,
-        "wrongly accepted ones forgotten": lambda m, alpha, beta: m * (1 - beta),
-        "wrongly rejected ones forgotten": lambda m, alpha, beta: m + (1 - m) * alpha,
-        "errors of all pictures": lambda m, alpha, beta: m - beta + alpha,
-        "an exact judge": lambda m, alpha, beta: m,
-    },
-)
-def judged_share(formula):
-    for true, rejected, accepted in ((700, 35, 60), (900, 9, 50), (100, 50, 9)):
-        truth = [True] * true + [False] * (1000 - true)
-        wrong = [i < rejected if is_true else i - true < accepted for i, is_true in enumerate(truth)]
-        said = sum(is_true != is_wrong for is_true, is_wrong in zip(truth, wrong, strict=True))
-        close(formula(true / 1000, accepted / (1000 - true), rejected / true), said / 1000)
-
-
-@equation(
-    "eq:rogan-gladen",
-    r"m = \frac{q - \alpha}{1 - \alpha - \beta}",
-    how="sympy solves the equation of the judged share for m",
-    formula=lambda q, alpha, beta: (q - alpha) / (1 - alpha - beta),
-    mutants={
-        "the other error subtracted": lambda q, alpha, beta: (q - beta) / (1 - alpha - beta),
-        "not divided": lambda q, alpha, beta: q - alpha,
-        "divided by 1 - beta": lambda q, alpha, beta: (q - alpha) / (1 - beta),
-        "added": lambda q, alpha, beta: (q + alpha) / (1 + alpha + beta),
-        "judged once more": lambda q, alpha, beta: q * (1 - beta) + (1 - q) * alpha,
-    },
-)
-def rogan_gladen(formula):
-    m, q, alpha, beta = sympy.symbols("m q alpha beta")
-    solved = sympy.lambdify((q, alpha, beta), sympy.solve(m * (1 - beta) + (1 - m) * alpha - q, m)[0])
-    for values in ((0.8, 0.1, 0.05), (0.5, 0.0, 0.3), (0.2, 0.15, 0.2)):
-        close(formula(*values), solved(*values))
 
 
 def _wilson(hits, n):

@@ -30,7 +30,7 @@ lint: env  ## ruff and mypy
 	$(VENV)/mypy
 
 bench: env  ## time the package against what a learner would use instead
-	for name in render glove attention training kills; do $(VENV)/python benchmarks/$$name.py || exit 1; done
+	for name in render glove attention training kills sampling; do $(VENV)/python benchmarks/$$name.py || exit 1; done
 
 pins: env  ## resolve pyproject.toml into requirements.txt and environment.yml
 	$(VENV)/python tools/pins.py

@@ -52,7 +52,8 @@ def generate(
     Args:
         caption: a sentence about one or two objects, such as "a small red circle above a large blue square".
         n: how many pictures.
-        seed: of the noise and of what is decided; the first k pictures do not depend on n.
+        seed: of the noise and of what is decided; the first k pictures do not depend on n. Seeds that differ by a
+            multiple of 2**32 are the same to PyTorch.
         model: "vae" reads the words in their order (lesson 10); "gan" their mean, and draws one object (lesson 7).
         size: height and width; the networks paint at 32, and their map of colours is enlarged before it is coloured.
         truncation: the noise is multiplied by it; below 1 the pictures of one sentence differ less.

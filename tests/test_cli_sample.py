@@ -1,8 +1,6 @@
 """`mmgen sample`: a whole PNG or none, JSON, exit codes, and errors that say in a line or two what to do."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import jaxtyping
@@ -18,7 +16,6 @@ from mmgen_course.data.errors import MissingFile
 from mmgen_course.scenes import parse
 
 CAPTION = "a small red circle above a large blue square"
-MMGEN = Path(sys.executable).with_name("mmgen")
 
 
 @pytest.fixture(autouse=True)
@@ -165,13 +162,3 @@ def test_a_place_that_cannot_be_written_to_is_a_failed_job_in_one_line(out):
     assert result.exit_code == 1
     assert result.stderr.startswith("mmgen: ")
     assert len(result.stderr.splitlines()) == 1
-
-
-# ---- a real process
-
-
-def test_the_installed_command_draws():
-    command = [MMGEN, "sample", CAPTION, "--n", "2", "--size", "64", "--json"]
-    drawn = subprocess.run(command, capture_output=True, text=True)
-    assert (drawn.returncode, drawn.stderr) == (0, "")
-    assert pixels(json.loads(drawn.stdout)["file"]).shape == (3, 64, 130)

@@ -13,6 +13,7 @@ import torch
 from baselines import ExampleDiscriminator, ExampleGenerator, ExampleVAE
 from einops import rearrange
 from hypothesis import given
+from hypothesis import settings as how
 from hypothesis import strategies as st
 from text_to_image import MODELS, OURS, RENDERED, SPLITS, Contestant, Questions, contest, settings
 from torch import Tensor, distributions, nn
@@ -99,6 +100,7 @@ def test_the_first_weights_of_the_dcgan_are_those_of_the_example(build: type[nn.
             assert not layer.bias.any()
 
 
+@how(deadline=None, max_examples=3)
 @given(st.integers(2, 5))
 def test_pictures_are_in_range_and_every_part_hears_of_the_condition(n: int):
     generator = torch.Generator().manual_seed(n)

@@ -20,9 +20,20 @@ from mmgen_course.train import Play, Run, ema, fit, is_first, mine, processes, s
 STEPS, BATCH = 12, 8
 
 
+class Late(nn.Module):
+    """Adds a learned number, but not in the first half of the training."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.run, self.number = run, nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x if self.run.step < STEPS // 2 else x + self.number
+
+
 def players(run: Run) -> list[Play]:
     d = seeded(lambda: nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 1)), 1)
-    g = seeded(lambda: nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 2)), 2)
+    g = seeded(lambda: nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 2), Late(run)), 2)
 
     def noise() -> torch.Tensor:
         return mine(torch.randn(BATCH, 2, generator=run.generator))

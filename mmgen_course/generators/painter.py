@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from mmgen_course.fusion import MultiHeadAttention, sentence
 from mmgen_course.fusion.reader import TextReader
-from mmgen_course.generators.vae_nets import Encoded, Grow, Whiten, by_numbers
+from mmgen_course.generators.vae_nets import Encoded, Grow, Whiten, by_numbers, looking
 
 
 class Read(NamedTuple):
@@ -153,18 +153,7 @@ class PainterVAE(nn.Module):
         super().__init__()
         self.latents = latents
         self.log_sigma = nn.Parameter(torch.tensor(-0.5))
-        self.look = nn.Sequential(
-            nn.Conv2d(3, 32, 4, stride=2, padding=1),  # (N, 32, 16, 16)
-            nn.SiLU(),
-            nn.Conv2d(32, 48, 3, stride=2, padding=1),  # (N, 48, 8, 8)
-            nn.BatchNorm2d(48),
-            nn.SiLU(),
-            nn.Conv2d(48, 64, 3, stride=2, padding=1),  # (N, 64, 4, 4)
-            nn.BatchNorm2d(64),
-            nn.SiLU(),
-            nn.Conv2d(64, 32, 1),
-            nn.Flatten(),
-        )
+        self.look = looking(32)
         self.judge = nn.Sequential(nn.Linear(32 * 16 + width, 192), nn.SiLU(), nn.Linear(192, 2 * latents))
         self.decode = Painter(latents, words, width, order)
 

@@ -187,6 +187,27 @@ class SceneDecoder(nn.Module):
         return by_numbers(self.where(maps), rearrange(colours, "n (k r) -> n k r", r=3), enlarged)
 
 
+def looking(features: int) -> nn.Sequential:
+    """Convolutions (N, 3, 32, 32) -> (N, features * 16): what an encoder sees of a scene, at 4x4 places.
+
+    Example:
+        >>> looking(24)(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 384])
+    """
+    return nn.Sequential(
+        nn.Conv2d(3, 32, 4, stride=2, padding=1),  # (N, 32, 16, 16)
+        nn.SiLU(),
+        nn.Conv2d(32, 48, 3, stride=2, padding=1),  # (N, 48, 8, 8)
+        nn.BatchNorm2d(48),
+        nn.SiLU(),
+        nn.Conv2d(48, 64, 3, stride=2, padding=1),  # (N, 64, 4, 4)
+        nn.BatchNorm2d(64),
+        nn.SiLU(),
+        nn.Conv2d(64, features, 1),
+        nn.Flatten(),
+    )
+
+
 class SceneVAE(nn.Module):
     """Pictures (N, 3, 32, 32) in [-1, 1] <-> latent points, given a condition each; p(x|z, c) has one learned sigma.
 
@@ -203,18 +224,7 @@ class SceneVAE(nn.Module):
         super().__init__()
         self.latents = latents
         self.log_sigma = nn.Parameter(torch.tensor(-0.5))
-        self.look = nn.Sequential(
-            nn.Conv2d(3, 32, 4, stride=2, padding=1),  # (N, 32, 16, 16)
-            nn.SiLU(),
-            nn.Conv2d(32, 48, 3, stride=2, padding=1),  # (N, 48, 8, 8)
-            nn.BatchNorm2d(48),
-            nn.SiLU(),
-            nn.Conv2d(48, 64, 3, stride=2, padding=1),  # (N, 64, 4, 4)
-            nn.BatchNorm2d(64),
-            nn.SiLU(),
-            nn.Conv2d(64, 24, 1),
-            nn.Flatten(),
-        )
+        self.look = looking(24)
         self.judge = nn.Sequential(nn.Linear(24 * 16 + condition, 128), nn.SiLU(), nn.Linear(128, 2 * latents))
         self.decode = SceneDecoder(latents, condition)
 

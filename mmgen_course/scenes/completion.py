@@ -37,7 +37,8 @@ def complete(text: str, generator: torch.Generator | None = None) -> str:
 
     One that says everything in a form that `caption` never writes is said anew: no model has read it.
 
-    Its own words for shapes, colours, sizes and styles are kept, and used for whatever else is so.
+    Its own words for shapes, colours, sizes and styles are kept, and used for whatever else is so; where it has two
+    words for one value, either may be used.
 
     Args:
         text: a caption that `parse` reads.

@@ -83,7 +83,8 @@ def shared_gradients(model: nn.Module, loss: Callable[[], Tensor]) -> Callable[[
     """The same loss; if there are several processes, its backward gives the model the mean gradient of all."""
     if not distributed.is_initialized():
         return loss
-    return DistributedDataParallel(_Objective(model, loss))
+    # not every step needs every parameter: in the first act of a VAE, for one, the encoder is not asked
+    return DistributedDataParallel(_Objective(model, loss), find_unused_parameters=True)
 
 
 def mean_over_processes(value: Tensor) -> float:

@@ -365,8 +365,9 @@ assert first_right <= 120
 
 # %% [markdown]
 # One run of each, so mind only the large differences. The examples are not bad code: they were written for faces and
-# digits without captions. What they lack was measured in lessons 7 and 8: conditions whose every direction counts, a
-# discriminator that is shown false captions, colours apart from places, two acts.
+# digits without captions. What ours have besides comes from lessons 7 and 8: conditions whose every direction counts, a
+# discriminator that is shown false captions, colours apart from places, two acts. (Which of them does how much of it,
+# this plot does not say.)
 
 # %% [markdown]
 # ## Order

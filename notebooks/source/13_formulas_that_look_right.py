@@ -760,7 +760,7 @@ torch.manual_seed(0)
 upsample = stack_of()
 with torch.no_grad():
     flat, square = upsample(torch.randn(1, 1, 1, 4)), upsample(torch.randn(1, 1, 1, 1))
-alt = "Two pictures of coloured noise: one is nearly twice as wide as high, one is square."
+alt = "Two checker patterns: one is nearly twice as wide as high, one is square."
 with show.figure(alt, columns=2, height=2) as panels:
     for axes, image, name in zip(panels, (flat, square), ("✗ noise of 1 × 4", "noise of 1 × 1"), strict=True):
         show.picture(

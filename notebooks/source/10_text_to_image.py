@@ -312,7 +312,8 @@ for objects in ("one object", "two objects"):
     print(f"{objects:11}:", {name: round(by[name].value, 3) for name in QUESTIONS})
 
 # %% [markdown]
-# The painter that ships is right in everything, also where it must compose. Look, since a number can be cheated (lesson 9):
+# The painter that ships is right in everything, also where it must compose. Look, since a number can be cheated (lesson
+# 9):
 
 # %%
 fresh = test.draw(8, "held_out_compositions").captions  # the first eight that come, not the best

@@ -25,8 +25,8 @@ PINS = [Requirement(pin) for pin in pins.pins(REQUIREMENTS)]
 # who may import whom: each layer only from those behind it
 LAYERS = [
     {"cli"},
-    {"pipeline"},
-    {"recipes"},
+    {"check", "pipeline"},
+    {"exercises", "recipes"},
     {"doctor", "evaluate", "lessons", "widgets"},
     {"features", "generators"},
     {"train"},

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -208,7 +209,12 @@ def interrupted(path, kind, at=3, times=1):
     def loss():
         if run.step == at:
             for _ in range(times):
+                handler = signal.getsignal(kind)
                 os.kill(os.getpid(), kind)
+                # two signals of one kind that nobody has handled yet are one: wait until the first one is
+                deadline = time.monotonic() + 10
+                while signal.getsignal(kind) is handler and time.monotonic() < deadline:
+                    time.sleep(0.001)
         return painter()
 
     plays[1].loss = loss

@@ -1202,6 +1202,108 @@ assert gaps["new writers"] > 3 * gaps["training"]
 # (These are log **densities** of 64 greys between 0 and 1, so they may be positive.)
 
 # %% [markdown]
+# ## Exercises
+#
+# Write the body of each function and run its cell, then the cell below it. `check` says what came and what was
+# expected; where it knows the mistake, it names it. 12 points, 40 minutes; your progress is kept.
+#
+# ### 1. Between two Gaussians
+#
+# 4 points, 15 minutes. The prior need not be $\mathcal{N}(0, I)$: a conditional prior has a mean and a variance of its
+# own, which a network makes of the caption. What is the KL then? For one latent number, by quadrature, it is
+
+# %%
+from mmgen_course.check import check
+
+
+def kl_by_quadrature(mu, sigma, prior_mu, prior_sigma):
+    z = torch.linspace(-20, 20, 40_001).double()
+    q, p = (torch.distributions.Normal(m, s) for m, s in ((mu, sigma), (prior_mu, prior_sigma)))
+    q_z = q.log_prob(z)
+    return ((q_z.exp() * (q_z - p.log_prob(z))).sum() * (z[1] - z[0])).item()
+
+
+print(f"{kl_by_quadrature(0.3, 0.5, 0.0, 1.0):.4f} {kl_by_quadrature(0.3, 0.5, 1.0, 2.0):.4f} nats")
+
+
+# %% tags=["exercise"]
+def kl_between(mu, logvar, prior_mu, prior_logvar):
+    """All (n, d), logvar the log of sigma^2 -> KL(q || p), a number: sum over d, mean over n."""
+    # BEGIN SOLUTION
+    moved = (mu - prior_mu) ** 2 / prior_logvar.exp()
+    terms = prior_logvar - logvar + (logvar - prior_logvar).exp() + moved - 1
+    return terms.sum(dim=1).mean() / 2
+    # END SOLUTION
+
+
+# %%
+check(kl_between)
+
+# %% [markdown]
+# ### 2. A draw
+#
+# 2 points, 5 minutes. The reparameterised draw from $\mathcal{N}(\mu, \sigma^2)$. With $\mu = 1$, $\sigma = 2$ and
+# noise 0.5 it is 2.
+
+# %%
+assert 1 + 2 * 0.5 == 2
+
+
+# %% tags=["exercise"]
+def reparameterise(mu, logvar, noise):
+    """All (n, d), noise from N(0, I) -> (n, d)."""
+    # BEGIN SOLUTION
+    return mu + (logvar / 2).exp() * noise
+    # END SOLUTION
+
+
+# %%
+check(reparameterise)
+
+# %% [markdown]
+# ### 3. Nats per image
+#
+# 3 points, 10 minutes. Put the two terms together. One picture of two pixels with $\log p = -1$ and $-2$, and two
+# latent numbers with KL 0.5 and 0.25, has an ELBO of $-3.75$; the ELBO of several pictures is the mean of theirs.
+
+# %%
+assert -1 - 2 - (0.5 + 0.25) == -3.75
+
+
+# %% tags=["exercise"]
+def elbo_per_image(pixels, terms):
+    """log p of each pixel (n, pixels), the KL of each latent number (n, d) -> a number."""
+    # BEGIN SOLUTION
+    return (pixels.sum(dim=1) - terms.sum(dim=1)).mean()
+    # END SOLUTION
+
+
+# %%
+check(elbo_per_image)
+
+# %% [markdown]
+# ### 4. Many draws
+#
+# 3 points, 10 minutes. $\mathcal{L}_K$ from the logarithms of both densities. Two draws of one picture with weights $e$
+# and $e^3$ give $\log \frac12 (e + e^3) = 2.43$. Mind that the log p of a picture may be $-900$.
+
+# %%
+print(f"{math.log((math.e + math.e**3) / 2):.2f}; exp(-900) in a float: {torch.tensor(-900.0).exp().item()}")
+
+
+# %% tags=["exercise"]
+def iwae_bound(log_joint, log_q):
+    """log p(x, z) and log q(z|x) of K draws for each of n pictures, (K, n) -> a number, the mean over pictures."""
+    # BEGIN SOLUTION
+    log_w = log_joint - log_q
+    return (log_w.logsumexp(dim=0) - math.log(len(log_w))).mean()
+    # END SOLUTION
+
+
+# %%
+check(iwae_bound)
+
+# %% [markdown]
 # ## What to remember
 #
 # - $\log p(x) = \mathrm{ELBO}(q) + \mathrm{KL}(q(z \mid x) \Vert p(z \mid x))$: an equation. The ELBO alone is a bound.

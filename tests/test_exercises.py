@@ -1,0 +1,182 @@
+"""The teeth of the exercises: right answers pass, however they are written, and each mistake gets its own hint."""
+
+import math
+
+import pytest
+import torch
+from torch.distributions import Normal, kl_divergence
+
+from mmgen_course.exercises import Exercise, Misconception, all_exercises, judge
+from mmgen_course.exercises.compare import difference
+from mmgen_course.exercises.limits import OutOfTime, at_most
+
+EXERCISES = all_exercises()
+SEEDS = range(100)
+
+
+def slow_kl(mu, logvar, prior_mu, prior_logvar):
+    total = 0.0
+    for parameters in zip(*(p.flatten().tolist() for p in (mu, logvar, prior_mu, prior_logvar)), strict=True):
+        m, log, prior_m, prior_log = parameters
+        total += kl_divergence(Normal(m, math.exp(log / 2)), Normal(prior_m, math.exp(prior_log / 2))).item()
+    return total / len(mu)
+
+
+def slow_iwae(log_joint, log_q):
+    bounds = []
+    for column in (log_joint - log_q).T.double().tolist():
+        highest = max(column)
+        bounds.append(highest + math.log(sum(math.exp(x - highest) for x in column) / len(column)))
+    return sum(bounds) / len(bounds)
+
+
+# written differently from the references; each must get all of the points
+ALTERNATIVES = {
+    "kl_between": slow_kl,
+    "reparameterise": lambda mu, logvar, noise: torch.addcmul(mu, logvar.exp().sqrt(), noise).double(),
+    "elbo_per_image": lambda pixels, terms: pixels.mean(0).sum() - terms.mean(0).sum(),
+    "iwae_bound": slow_iwae,
+}
+
+
+def parameters():
+    return [(exercise, mistake) for exercise in EXERCISES.values() for mistake in exercise.misconceptions]
+
+
+def test_every_exercise_has_an_alternative_and_three_misconceptions_with_hints_of_their_own():
+    assert ALTERNATIVES.keys() == EXERCISES.keys()
+    for exercise in EXERCISES.values():
+        assert len(exercise.misconceptions) >= 3
+        assert len({mistake.hint for mistake in exercise.misconceptions}) == len(exercise.misconceptions)
+        assert exercise.points > 0
+        assert exercise.minutes > 0
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_the_reference_is_right_for_100_of_100_seeds(name):
+    exercise = EXERCISES[name]
+    assert all(judge(exercise, exercise.reference, seed).points == exercise.points for seed in SEEDS)
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_another_way_to_write_it_gets_all_points(name):
+    exercise = EXERCISES[name]
+    verdicts = [judge(exercise, ALTERNATIVES[name], seed) for seed in range(10)]
+    assert all(verdict.points == exercise.points for verdict in verdicts), verdicts[0].reason
+
+
+@pytest.mark.parametrize(("exercise", "mistake"), parameters(), ids=lambda value: value.name)
+def test_each_mistake_earns_nothing_and_gets_its_own_hint(exercise: Exercise, mistake: Misconception):
+    for seed in range(20):
+        verdict = judge(exercise, mistake.wrong, seed)
+        assert (verdict.state, verdict.points) == ("wrong", 0)
+        assert verdict.misconception is mistake
+        assert verdict.reason
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_the_stub_and_a_remembered_answer_earn_nothing(name):
+    exercise = EXERCISES[name]
+
+    def stub(*arguments):
+        raise NotImplementedError("write this")
+
+    assert judge(exercise, stub).state == "undone"
+    first = exercise.reference(*exercise.inputs(torch.Generator().manual_seed(0)))
+    assert judge(exercise, lambda *arguments: first).points == 0
+
+
+# ---- whatever a learner may return or do
+
+TWICE = Exercise(
+    "twice",
+    "08_vae",
+    2,
+    1,
+    1,
+    "2 x",
+    lambda g: (torch.rand(2, 3, generator=g),),
+    lambda x: 2 * x,
+    (Misconception("squared", lambda x: x * x, "squared"),),
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (lambda x: None, "expected a tensor of shape (2, 3); came None: is there a `return`?"),
+        (lambda x: (2 * x).T, "expected the shape (2, 3); came (3, 2)"),
+        (lambda x: (2 * x).long(), "expected the type torch.float32; came torch.int64"),
+        (lambda x: (2 * x).tolist(), "expected a tensor of shape (2, 3); came list"),
+        (lambda x: (2 * x).to("meta"), "expected a tensor on cpu; came one on meta"),
+        (lambda x: 2 * x + 1, "6 of 6 numbers differ; the first at (0, 0), expected"),
+        (lambda x: x.mul_(2), "changed its argument number 1 in place"),
+    ],
+)
+def test_what_is_wrong_with_an_answer_is_said_in_a_sentence(answer, reason):
+    verdict = judge(TWICE, answer)
+    assert verdict.points == 0
+    assert reason in verdict.reason
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda x: (2 * x).double(),
+        lambda x: (2 * x).T.contiguous().T,
+        lambda x: 2 * x.requires_grad_(),
+        lambda x: torch.nn.Parameter(2 * x),
+        lambda x: 2 * x * (1 + 1e-6),
+    ],
+)
+def test_rounding_type_layout_and_gradients_do_not_matter(answer):
+    assert judge(TWICE, answer).state == "right"
+
+
+def test_an_error_is_told_in_one_line_and_not_raised():
+    verdict = judge(TWICE, lambda x: x @ x)
+    assert verdict.state == "error"
+    assert verdict.reason.startswith("RuntimeError: ")
+
+
+def test_a_loop_without_end_is_ended_even_if_it_catches_every_exception():
+    def forever(x):
+        while True:
+            try:
+                x = x + 1
+            except Exception:
+                continue
+
+    verdict = judge(TWICE, forever, seconds=0.2)
+    assert (verdict.state, verdict.points) == ("timeout", 0)
+
+
+def endless():
+    while True:
+        pass
+
+
+def test_the_clock_is_stopped_after_the_block():
+    with at_most(0.2):
+        pass
+    with pytest.raises(OutOfTime), at_most(0.2):
+        endless()
+
+
+@pytest.mark.parametrize(
+    ("expected", "came", "reason"),
+    [
+        (1.0, torch.tensor(1.0), ""),
+        (1.0, torch.ones(1), "expected a number; came a tensor of shape (1,)"),
+        (1.0, True, "expected a number; came True"),
+        (True, 1, "expected True or False; came 1"),
+        ("red", "blue", "expected 'red'; came 'blue'"),
+        ((1, 2), (1, 2, 3), "expected 2 parts; came 3"),
+        ((1, (2, 3)), (1, (2, 4)), "part 2: part 2: expected 3; came 4"),
+        (float("nan"), float("nan"), ""),
+        (1.0, float("nan"), "expected 1; came nan"),
+        (torch.tensor(2.0), torch.tensor(3.0), "expected 2; came 3"),
+    ],
+)
+def test_two_values_are_compared_by_kind_before_number(expected, came, reason):
+    assert difference(expected, came) == reason

@@ -327,11 +327,19 @@ assert one.share.low > 0.9
 assert two.share.low > 0.9
 assert found["two objects", "new words"].share.low > 0.9
 
+# %% [markdown]
+# The same at 64x64, and the diversity beside it: each of 50 captions drawn four times.
+
 # %%
-said = [*asked("new compositions", 0.0, 100), *asked("new compositions", 1.0, 100)]
-shows = evaluate.caption_match(F.avg_pool2d(pipeline.draw(said, size=64).images, 2), said).share
-print(f"drawn at 64x64: {shows.value:.2f} [{shows.low:.2f}, {shows.high:.2f}]")
-assert shows.low > 0.9
+said = [text for pairs in (0.0, 1.0) for text in asked("new compositions", pairs, 25) for _ in range(4)]
+halved = F.avg_pool2d(pipeline.draw(said, size=64).images, 2)
+match = evaluate.caption_match(halved, said)
+print(f"all {match.share.value:.2f} [{match.share.low:.2f}, {match.share.high:.2f}];", end=" ")
+print(", ".join(f"{name} {match.attributes[name].value:.2f}" for name in QUESTIONS))
+spread = [evaluate.diversity(evaluate.judge_features(x), said).value for x in (halved, pipeline.draw(said).images)]
+print(f"diversity within a caption: {spread[0]:.2f} at 64x64, {spread[1]:.2f} at 32x32")
+assert match.share.low > 0.9
+assert min(spread) > 0
 
 # %% [markdown]
 # The same with 1,000 pictures of each kind stands on the card that lies beside the weights; `mmgen train` measured it.

@@ -5,7 +5,7 @@ what the caption leaves open; then come words, GloVe, attention, painter.
 """
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Literal, NamedTuple, get_args
 
 import torch
@@ -15,7 +15,9 @@ from torch import Tensor
 
 from mmgen_course.features.encoders import word_features
 from mmgen_course.features.glove import load_scene_vectors
+from mmgen_course.features.vectors import WordVectors
 from mmgen_course.generators.painter import Painter
+from mmgen_course.generators.parts import in_parts
 from mmgen_course.generators.vae_nets import SceneDecoder
 from mmgen_course.preprocess.text import tokenize
 from mmgen_course.recipes.one_object import OneObject
@@ -115,12 +117,17 @@ def _gan_painter() -> SceneDecoder:
 
 
 @cache
+def _vectors() -> WordVectors:
+    return load_scene_vectors()
+
+
+@cache
 def _one_object() -> OneObject:
     return OneObject(torch.Generator())
 
 
 def _vae(full: list[str], z: Tensor, enlarged: int) -> tuple[Tensor, Tensor]:
-    words, mask = word_features(full, load_scene_vectors())
+    words, mask = word_features(full, _vectors())
     parts = zip(z.split(PART), words.split(PART), mask.split(PART), strict=True)
     painted = [_painter().paint(a, _painter().read(b, c), enlarged) for a, b, c in parts]
     looked = torch.cat([asked[-1].mean(dim=1) for _, asked in painted])  # (N, 64, T): the heads' mean, last question
@@ -131,9 +138,8 @@ def _vae(full: list[str], z: Tensor, enlarged: int) -> tuple[Tensor, Tensor]:
 def _gan(full: list[str], z: Tensor, enlarged: int) -> tuple[Tensor, None]:
     if any(len(parse(caption).objects) > 1 for caption in full):
         raise ValueError("the GAN draws one object, and does not read the order of words; for two take model='vae'")
-    condition = _one_object().condition_of(full)
-    parts = zip(z.split(PART), condition.split(PART), strict=True)
-    return torch.cat([_gan_painter()(a, b, enlarged) for a, b in parts]), None
+    paint = partial(_gan_painter(), enlarged=enlarged)
+    return in_parts(paint, z, _one_object().condition_of(full), of=PART), None
 
 
 def _completed(caption: str, generator: torch.Generator) -> str:

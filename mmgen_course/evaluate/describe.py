@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from mmgen_course.features.recogniser import Recogniser, load_recogniser
+from mmgen_course.generators.parts import in_parts
 
 
 @torch.no_grad()
@@ -26,7 +27,7 @@ def judge_features(images: Float[Tensor, "n 3 32 32"]) -> Float[Tensor, "n 48"]:
         torch.Size([2, 48])
     """
     check_pictures(images)
-    return torch.cat([shipped_judge().trunk(part) for part in images.split(500)])
+    return in_parts(shipped_judge().trunk, images, of=500)
 
 
 def coarse_pixels(images: Float[Tensor, "n c h w"], side: int = 4) -> Float[Tensor, "n d"]:

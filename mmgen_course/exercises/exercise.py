@@ -6,7 +6,7 @@ compared with what each known mistake would have answered: if they agree, the mi
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -73,7 +73,6 @@ class Verdict:
         points: of the exercise's, all or none.
         reason: what was expected and what came, for the first case that differs; empty if all is right.
         misconception: the known mistake that answers as this answer does in every case, or None.
-        arguments, expected, came: of the first case that differs.
     """
 
     exercise: Exercise
@@ -81,9 +80,6 @@ class Verdict:
     points: int = 0
     reason: str = ""
     misconception: Misconception | None = None
-    arguments: tuple[Any, ...] = field(default=(), repr=False)
-    expected: Any = field(default=None, repr=False)
-    came: Any = field(default=None, repr=False)
 
 
 def judge(exercise: Exercise, answer: Function, seed: int = 0, seconds: float = SECONDS) -> Verdict:
@@ -107,22 +103,21 @@ def judge(exercise: Exercise, answer: Function, seed: int = 0, seconds: float = 
                     reason = (
                         f"your function changed its argument number {changed} in place; leave arguments as they are"
                     )
-                    return Verdict(exercise, "wrong", reason=reason, arguments=case)
+                    return Verdict(exercise, "wrong", reason=reason)
     except NotImplementedError as error:
         return Verdict(exercise, "undone", reason=str(error) or "nothing written yet")
     except OutOfTime:
         return Verdict(exercise, "timeout", reason=f"no answer after {seconds:g} seconds: does a loop never end?")
     except Exception as error:  # whatever a learner's code raises is the learner's to read
-        return Verdict(exercise, "error", reason=f"{type(error).__name__}: {error}", arguments=cases[len(answers)])
+        return Verdict(exercise, "error", reason=f"{type(error).__name__}: {error}")
     return _compared(exercise, cases, answers)
 
 
 def _compared(exercise: Exercise, cases: list[tuple[Any, ...]], answers: list[Any]) -> Verdict:
     for case, came in zip(cases, answers, strict=True):
-        expected = exercise.reference(*deepcopy(case))
-        if reason := difference(expected, came, exercise.tolerance):
+        if reason := difference(exercise.reference(*deepcopy(case)), came, exercise.tolerance):
             mistake = _recognised(exercise, cases, answers)
-            return Verdict(exercise, "wrong", 0, reason, mistake, case, expected, came)
+            return Verdict(exercise, "wrong", 0, reason, mistake)
     return Verdict(exercise, "right", exercise.points)
 
 

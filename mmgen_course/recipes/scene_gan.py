@@ -16,6 +16,7 @@ from mmgen_course.data.weights import load_weights, save_weights
 from mmgen_course.features.recogniser import LOOK, accuracy, load_recogniser
 from mmgen_course.generators import gan
 from mmgen_course.generators.gan_nets import SceneDiscriminator
+from mmgen_course.generators.parts import in_parts
 from mmgen_course.generators.vae_nets import SceneDecoder
 from mmgen_course.recipes.one_object import OneObject
 from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe
@@ -130,11 +131,7 @@ def measure(maker: SceneDecoder, n: int = MEASURED_ON) -> Measured:
     for name, split in (("train", "train"), ("held-out", "held_out_compositions")):
         batch = pairs.draw(n, split)
         z = torch.randn(n, maker.latents, generator=pairs.generator)
-        read = [
-            scene
-            for part, condition in zip(z.split(500), batch.condition.split(500), strict=True)
-            for scene in judge.read(maker(part, condition))
-        ]
+        read = judge.read(in_parts(maker, z, batch.condition))
         measured |= {f"{name} {what}": share for what, share in accuracy(batch.scenes, read).items()}
     return measured
 

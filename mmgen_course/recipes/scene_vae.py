@@ -14,6 +14,7 @@ from torch import Tensor
 from mmgen_course.data import shipped
 from mmgen_course.data.weights import load_weights, save_weights
 from mmgen_course.features.recogniser import accuracy, load_recogniser
+from mmgen_course.generators.parts import in_parts
 from mmgen_course.generators.vae import elbo, gaussian_log_likelihood, reparameterise
 from mmgen_course.generators.vae_nets import SceneVAE
 from mmgen_course.recipes.one_object import Batch, OneObject
@@ -54,7 +55,7 @@ def draw_all(vae: SceneVAE, z: Float[Tensor, "n d"], condition: Float[Tensor, "n
         torch.Size([3, 3, 32, 32])
     """
     with torch.no_grad():
-        return torch.cat([vae.decode(a, b) for a, b in zip(z.split(250), condition.split(250), strict=True)])
+        return in_parts(vae.decode, z, condition)
 
 
 def captions_met(vae: SceneVAE, batch: Batch, noise: Float[Tensor, "n d"]) -> Measured:

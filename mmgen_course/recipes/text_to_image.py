@@ -19,6 +19,7 @@ from mmgen_course.features.encoders import word_features
 from mmgen_course.features.glove import load_scene_vectors
 from mmgen_course.features.vectors import WordVectors
 from mmgen_course.generators.painter import Painter, PainterVAE
+from mmgen_course.generators.parts import in_parts
 from mmgen_course.generators.vae import elbo, gaussian_log_likelihood, reparameterise
 from mmgen_course.recipes.described import Described
 from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe
@@ -88,8 +89,7 @@ def draw(painter: Painter, captions: list[str], generator: torch.Generator, vect
     """One picture (N, 3, 32, 32) in [-1, 1] of each caption, from noise, 250 at a time."""
     words, mask = word_features(captions, vectors)
     z = torch.randn(len(captions), painter.latents, generator=generator)
-    parts = zip(z.split(250), words.split(250), mask.split(250), strict=True)
-    return torch.cat([painter(*part) for part in parts]).clamp(-1, 1)
+    return in_parts(painter, z, words, mask).clamp(-1, 1)
 
 
 def measure(painter: Painter, vectors: WordVectors | None = None, n: int = MEASURED_ON) -> Measured:

@@ -67,11 +67,11 @@ def check(answer: Callable[..., Any]) -> None:
         AssertionError: under nbgrader alone: the answer is not right.
 
     Example:
-        >>> def reparameterise(mu, logvar, noise):
+        >>> def antithetic_draws(mu, logvar, noise):
         ...     raise NotImplementedError
-        >>> check(reparameterise)
-        reparameterise: not done yet, 0 of 2 points
-        Asked for: a draw from N(mu, sigma^2), ...
+        >>> check(antithetic_draws)
+        antithetic_draws: not done yet, 0 of 2 points
+        Asked for: two draws from N(mu, sigma^2) as one tensor ...
     """
     exercises = all_exercises()
     name = getattr(answer, "__name__", repr(answer))
@@ -126,7 +126,7 @@ def said(lesson: str, points: dict[str, int]) -> str:
     """How far a lesson is, in a sentence.
 
     Example:
-        >>> said("08_vae", {"reparameterise": 2})
+        >>> said("08_vae", {"antithetic_draws": 2})
         'lesson 08: 1 of 4 exercises, 2 of 12 points'
     """
     here: list[Exercise] = [exercise for exercise in all_exercises().values() if exercise.lesson == lesson]

@@ -9,7 +9,7 @@ from mmgen_course import check as module
 from mmgen_course.check import Shown, check, kept
 from mmgen_course.exercises import all_exercises, judge
 
-RIGHT = all_exercises()["reparameterise"].reference
+RIGHT = all_exercises()["antithetic_draws"].reference
 
 
 def named(name, body):
@@ -35,39 +35,39 @@ def shown(monkeypatch):
 
 
 def test_a_right_answer_is_shown_counted_and_kept(progress, shown):
-    check(named("reparameterise", RIGHT))
+    check(named("antithetic_draws", RIGHT))
     assert repr(shown[0]).splitlines() == [
-        "reparameterise: right, 2 of 2 points",
+        "antithetic_draws: right, 2 of 2 points",
         "lesson 08: 1 of 4 exercises, 2 of 12 points",
     ]
-    assert json.loads(progress.read_text()) == {"reparameterise": 2}
+    assert json.loads(progress.read_text()) == {"antithetic_draws": 2}
 
 
 def test_without_a_file_the_progress_lasts_as_long_as_the_kernel(shown, monkeypatch):
     monkeypatch.setenv("MMGEN_PROGRESS", "")
     monkeypatch.setattr(module, "in_memory", {})
-    for name in ("reparameterise", "iwae_bound"):
+    for name in ("antithetic_draws", "iwae_bound"):
         check(named(name, all_exercises()[name].reference))
     assert shown[-1].progress == "lesson 08: 2 of 4 exercises, 5 of 12 points"
 
 
 def test_points_once_earned_are_not_lost(progress, shown):
-    check(named("reparameterise", RIGHT))
-    check(named("reparameterise", lambda mu, logvar, noise: mu))
-    assert json.loads(progress.read_text()) == {"reparameterise": 2}
+    check(named("antithetic_draws", RIGHT))
+    check(named("antithetic_draws", lambda mu, logvar, noise: mu))
+    assert json.loads(progress.read_text()) == {"antithetic_draws": 2}
 
 
 def test_a_wrong_answer_is_told_what_was_asked_what_came_and_the_hint(progress, shown):
-    check(named("reparameterise", lambda mu, logvar, noise: mu + logvar.exp() * noise))
+    check(named("antithetic_draws", lambda mu, logvar, noise: RIGHT(mu, 2 * logvar, noise)))
     lines = shown[0].lines()
-    assert lines[0] == "reparameterise: not yet, 0 of 2 points"
-    assert lines[1].startswith("Asked for: a draw from N(mu, sigma^2)")
+    assert lines[0] == "antithetic_draws: not yet, 0 of 2 points"
+    assert lines[1].startswith("Asked for: two draws from N(mu, sigma^2)")
     assert "numbers differ" in lines[2]
     assert lines[3].startswith("Hint: exp(log sigma^2) is the variance")
 
 
 def test_what_a_learner_wrote_cannot_write_html(progress):
-    exercise = all_exercises()["reparameterise"]
+    exercise = all_exercises()["antithetic_draws"]
 
     def bad(mu, logvar, noise):
         raise RuntimeError("<script>alert(1)</script>")
@@ -79,9 +79,9 @@ def test_what_a_learner_wrote_cannot_write_html(progress):
 
 def test_under_nbgrader_a_wrong_answer_raises_and_a_right_one_does_not(progress, shown, monkeypatch):
     monkeypatch.setenv("NBGRADER_EXECUTION", "validate")
-    check(named("reparameterise", RIGHT))
+    check(named("antithetic_draws", RIGHT))
     with pytest.raises(AssertionError, match="not yet"):
-        check(named("reparameterise", lambda mu, logvar, noise: torch.zeros_like(mu)))
+        check(named("antithetic_draws", lambda mu, logvar, noise: torch.zeros_like(mu)))
 
 
 def test_a_function_of_another_name_is_refused(progress):
@@ -89,7 +89,7 @@ def test_a_function_of_another_name_is_refused(progress):
         check(named("other", RIGHT))
 
 
-@pytest.mark.parametrize("text", ["", "[1]", "{broken", '{"reparameterise": "many", "unknown": 3}'])
+@pytest.mark.parametrize("text", ["", "[1]", "{broken", '{"antithetic_draws": "many", "unknown": 3}'])
 def test_a_broken_progress_file_counts_as_none(tmp_path, text):
     path = tmp_path / "progress.json"
     path.write_text(text)

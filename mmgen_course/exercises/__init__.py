@@ -1,16 +1,23 @@
 """The exercises of the course, each with the mistakes that people make; `mmgen_course.check` shows the verdict."""
 
-from mmgen_course.exercises import lesson_08
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+from mmgen_course.exercises import lessons
 from mmgen_course.exercises.exercise import Exercise, Misconception, Verdict, judge
 
 __all__ = ["Exercise", "Misconception", "Verdict", "all_exercises", "judge"]
 
 
+@cache
 def all_exercises() -> dict[str, Exercise]:
     """Every exercise of the course by the name of its function, in the order of the lessons.
 
     Example:
-        >>> all_exercises()["reparameterise"].lesson
+        >>> all_exercises()["kl_between"].lesson
         '08_vae'
     """
-    return {exercise.name: exercise for module in (lesson_08,) for exercise in module.EXERCISES}
+    names = sorted(module.name for module in iter_modules(lessons.__path__))
+    modules = [import_module(f"{lessons.__name__}.{name}") for name in names]
+    return {exercise.name: exercise for module in modules for exercise in module.EXERCISES}

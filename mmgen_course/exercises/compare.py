@@ -1,6 +1,6 @@
 """Two values go in, expected and came; what differs comes out in one sentence, or nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ def difference(expected: Any, came: Any, tolerance: float = 1e-4) -> str:
     tensor or array without axes, and the other way round. NaN equals NaN only where NaN was expected.
 
     Args:
-        expected: a number, a string, a tensor, or a tuple or list of these.
+        expected: None, a number, a string, a tensor, or a tuple, list or dict of these.
         came: the answer.
         tolerance: relative to the size of the expected value, and absolute below size 1.
 
@@ -32,7 +32,22 @@ def difference(expected: Any, came: Any, tolerance: float = 1e-4) -> str:
         return "" if isinstance(came, str) and came == expected else f"expected {expected!r}; came {came!r}"
     if isinstance(expected, NUMBERS):
         return _number_difference(expected, came, tolerance)
+    if expected is None:
+        return "" if came is None else f"expected None; came {_kind(came)}"
+    if isinstance(expected, Mapping):
+        return _named_difference(expected, came, tolerance)
     return _parts_difference(expected, came, tolerance)
+
+
+def _named_difference(expected: Mapping[str, Any], came: Any, tolerance: float) -> str:
+    if not isinstance(came, Mapping):
+        return f"expected a dict of {', '.join(expected)}; came {_kind(came)}"
+    if came.keys() != expected.keys():
+        return f"expected the names {', '.join(expected)}; came {', '.join(map(str, came))}"
+    for name, want in expected.items():
+        if reason := difference(want, came[name], tolerance):
+            return f"{name}: {reason}"
+    return ""
 
 
 def _parts_difference(expected: Sequence[Any], came: Any, tolerance: float) -> str:
@@ -52,7 +67,10 @@ def _number_difference(expected: bool | int | float, came: Any, tolerance: float
         return f"expected a number; came {_kind(came)}"
     if isinstance(expected, bool) != isinstance(value, bool):
         return f"expected {'True or False' if isinstance(expected, bool) else 'a number'}; came {value!r}"
-    want, have = torch.tensor([expected, value], dtype=torch.float64)
+    try:
+        want, have = torch.tensor([expected, float(value)], dtype=torch.float64)
+    except OverflowError:
+        return f"expected {expected:.6g}; came an integer too large for a float"
     return "" if _close(want, have, tolerance) else f"expected {expected:.6g}; came {value:.6g}"
 
 

@@ -5,13 +5,12 @@ compared with what each known mistake would have answered: if they agree, the mi
 """
 
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
 
+from mmgen_course.exercises.asking import Seen, Way, ask
 from mmgen_course.exercises.compare import difference
 from mmgen_course.exercises.limits import OutOfTime, at_most
 
@@ -26,7 +25,7 @@ class Misconception:
 
     Attributes:
         name: in a few words; the class report ranks mistakes by it.
-        wrong: the answer with this mistake in it.
+        wrong: the answer with this mistake in it: a function, or a class where one is asked for.
         hint: for the learner; it names the mistake, and not the solution.
     """
 
@@ -37,10 +36,10 @@ class Misconception:
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise: a function to write.
+    """One exercise: a function to write, or a class.
 
     Attributes:
-        name: of the learner's function.
+        name: of the learner's function or class.
         lesson: NN_name, the lesson that it stands in.
         points, minutes: what it is worth, and how long it takes.
         difficulty: 1 (read the formula), 2 (combine two) or 3 (think).
@@ -49,6 +48,7 @@ class Exercise:
         reference: a right answer.
         misconceptions: at least three.
         tolerance: the largest relative and absolute difference that counts as rounding.
+        way: what is compared (see `asking.ask`): the value, also its gradient, a module, or a step of training.
     """
 
     name: str
@@ -61,6 +61,7 @@ class Exercise:
     reference: Function
     misconceptions: tuple[Misconception, ...]
     tolerance: float = 1e-4
+    way: Way = "value"
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class Verdict:
         points: of the exercise's, all or none.
         reason: what was expected and what came, for the first case that differs; empty if all is right.
         misconception: the known mistake that answers as this answer does in every case, or None.
+        expected, came: of the first case that differs; None if no values were compared.
     """
 
     exercise: Exercise
@@ -80,6 +82,8 @@ class Verdict:
     points: int = 0
     reason: str = ""
     misconception: Misconception | None = None
+    expected: Any = None
+    came: Any = None
 
 
 def judge(exercise: Exercise, answer: Function, seed: int = 0, seconds: float = SECONDS) -> Verdict:
@@ -91,48 +95,48 @@ def judge(exercise: Exercise, answer: Function, seed: int = 0, seconds: float = 
         >>> judge(twice, lambda x: x + x).state, judge(twice, lambda x: x * x).misconception.hint
         ('right', 'That is x times x.')
     """
-    generator = torch.Generator().manual_seed(seed)
-    cases = [exercise.inputs(generator) for _ in range(CASES)]
-    answers = []
+    drawn = cases(exercise, seed)
+    seen: list[Seen] = []
     try:
         with at_most(seconds):
-            for case in cases:
-                given = deepcopy(case)
-                answers.append(answer(*given))
-                if changed := _first_changed(case, given):
-                    reason = (
-                        f"your function changed its argument number {changed} in place; leave arguments as they are"
-                    )
-                    return Verdict(exercise, "wrong", reason=reason)
+            for case in drawn:
+                seen.append(ask(exercise.way, answer, case))
+                if seen[-1].changed:
+                    break
     except NotImplementedError as error:
         return Verdict(exercise, "undone", reason=str(error) or "nothing written yet")
     except OutOfTime:
         return Verdict(exercise, "timeout", reason=f"no answer after {seconds:g} seconds: does a loop never end?")
     except Exception as error:  # whatever a learner's code raises is the learner's to read
         return Verdict(exercise, "error", reason=f"{type(error).__name__}: {error}")
-    return _compared(exercise, cases, answers)
+    return compared(exercise, drawn, seen)
 
 
-def _compared(exercise: Exercise, cases: list[tuple[Any, ...]], answers: list[Any]) -> Verdict:
-    for case, came in zip(cases, answers, strict=True):
-        if reason := difference(exercise.reference(*deepcopy(case)), came, exercise.tolerance):
-            mistake = _recognised(exercise, cases, answers)
-            return Verdict(exercise, "wrong", 0, reason, mistake)
+def cases(exercise: Exercise, seed: int) -> list[tuple[Any, ...]]:
+    """The inputs of the `CASES` cases that a seed draws."""
+    generator = torch.Generator().manual_seed(seed)
+    return [exercise.inputs(generator) for _ in range(CASES)]
+
+
+def compared(exercise: Exercise, drawn: list[tuple[Any, ...]], seen: list[Seen]) -> Verdict:
+    """The verdict on what was seen of an answer, up to the first case in which it changed an argument."""
+    if changed := next((one.changed for one in seen if one.changed), None):
+        reason = f"your function changed its argument number {changed} in place; leave arguments as they are"
+        return Verdict(exercise, "wrong", reason=reason)
+    for case, one in zip(drawn, seen, strict=True):
+        expected = ask(exercise.way, exercise.reference, case).value
+        if reason := difference(expected, one.value, exercise.tolerance):
+            mistake = _recognised(exercise, drawn, seen)
+            return Verdict(exercise, "wrong", 0, reason, mistake, expected, one.value)
     return Verdict(exercise, "right", exercise.points)
 
 
-def _recognised(exercise: Exercise, cases: list[tuple[Any, ...]], answers: list[Any]) -> Misconception | None:
+def _recognised(exercise: Exercise, drawn: list[tuple[Any, ...]], seen: list[Seen]) -> Misconception | None:
     for mistake in exercise.misconceptions:
-        pairs = zip(cases, answers, strict=True)
-        if not any(difference(mistake.wrong(*deepcopy(case)), came, exercise.tolerance) for case, came in pairs):
+        pairs = list(zip(drawn, seen, strict=True))
+        if all(
+            not difference(ask(exercise.way, mistake.wrong, case).value, one.value, exercise.tolerance)
+            for case, one in pairs
+        ):
             return mistake
-    return None
-
-
-def _first_changed(before: tuple[Any, ...], after: tuple[Any, ...]) -> int | None:
-    """The number, from 1, of the first argument that is not what it was."""
-    for number, (was, now) in enumerate(zip(before, after, strict=True), 1):
-        same = torch.equal(was, now) if isinstance(was, Tensor) and isinstance(now, Tensor) else was == now
-        if not same:
-            return number
     return None

@@ -1205,7 +1205,7 @@ assert gaps["new writers"] > 3 * gaps["training"]
 # ## Exercises
 #
 # Write the body of each function and run its cell, then the cell below it. `check` says what came and what was
-# expected; where it knows the mistake, it names it. 12 points, 40 minutes; your progress is kept.
+# expected; where it knows the mistake, it names it. 12 points, 43 minutes; your progress is kept.
 #
 # ### 1. Between two Gaussians
 #
@@ -1240,25 +1240,27 @@ def kl_between(mu, logvar, prior_mu, prior_logvar):
 check(kl_between)
 
 # %% [markdown]
-# ### 2. A draw
+# ### 2. Two draws that lean to opposite sides
 #
-# 2 points, 5 minutes. The reparameterised draw from $\mathcal{N}(\mu, \sigma^2)$. With $\mu = 1$, $\sigma = 2$ and
-# noise 0.5 it is 2.
+# 2 points, 8 minutes. A gradient from one draw is noisy. Cheap help: draw twice, with the noise and with minus the noise
+# (*antithetic* draws); what is linear in the noise cancels in their mean. With $\mu = 1$, $\sigma = 2$ and noise 0.5 the
+# two are 2 and 0, and their mean is $\mu$.
 
 # %%
-assert 1 + 2 * 0.5 == 2
+assert (1 + 2 * 0.5, 1 - 2 * 0.5) == (2, 0)
 
 
 # %% tags=["exercise"]
-def reparameterise(mu, logvar, noise):
-    """All (n, d), noise from N(0, I) -> (n, d)."""
+def antithetic_draws(mu, logvar, noise):
+    """All (n, d), logvar the log of sigma^2, noise from N(0, I) -> (2, n, d): with noise, with minus noise."""
     # BEGIN SOLUTION
-    return mu + (logvar / 2).exp() * noise
+    step = (logvar / 2).exp() * noise
+    return torch.stack([mu + step, mu - step])
     # END SOLUTION
 
 
 # %%
-check(reparameterise)
+check(antithetic_draws)
 
 # %% [markdown]
 # ### 3. Nats per image

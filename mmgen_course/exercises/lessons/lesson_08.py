@@ -86,35 +86,51 @@ def _encoded_and_noise(generator: torch.Generator) -> tuple[Tensor, Tensor, Tens
     return *_encoded(generator), torch.randn(6, 4, generator=generator)
 
 
-REPARAMETERISE = Exercise(
-    name="reparameterise",
+def _antithetic(mu: Tensor, logvar: Tensor, noise: Tensor) -> Tensor:
+    step = (logvar / 2).exp() * noise
+    return torch.stack([mu + step, mu - step])
+
+
+ANTITHETIC = Exercise(
+    name="antithetic_draws",
     lesson=LESSON,
     points=2,
-    minutes=5,
+    minutes=8,
     difficulty=1,
-    asks="a draw from N(mu, sigma^2), from mu, log sigma^2 and standard normal noise, all (n, d)",
+    asks="two draws from N(mu, sigma^2) as one tensor (2, n, d), the second with the opposite noise, from mu, log "
+    "sigma^2 and standard normal noise, all (n, d)",
     inputs=_encoded_and_noise,
-    reference=vae.reparameterise,
+    reference=_antithetic,
     misconceptions=(
         Misconception(
             "variance for standard deviation",
-            lambda mu, logvar, noise: mu + logvar.exp() * noise,
+            lambda mu, logvar, noise: _antithetic(mu, 2 * logvar, noise),
             "exp(log sigma^2) is the variance. Noise is multiplied by the standard deviation, its square root.",
         ),
         Misconception(
             "logarithm for standard deviation",
-            lambda mu, logvar, noise: mu + logvar * noise,
+            lambda mu, logvar, noise: torch.stack([mu + logvar * noise, mu - logvar * noise]),
             "You multiplied the noise by log sigma^2, which may be negative. Undo the logarithm first.",
         ),
         Misconception(
             "noise not scaled",
-            lambda mu, logvar, noise: mu + noise,
+            lambda mu, logvar, noise: _antithetic(mu, 0 * logvar, noise),
             "Your draws have variance 1 whatever the encoder says: log sigma^2 is not used.",
         ),
         Misconception(
-            "square root of the logarithm",
-            lambda mu, logvar, noise: mu + logvar.exp().square() * noise,
+            "square of the variance",
+            lambda mu, logvar, noise: _antithetic(mu, 4 * logvar, noise),
             "exp(2 l) is sigma^4. Halve the logarithm, do not double it.",
+        ),
+        Misconception(
+            "whole draw turned",
+            lambda *encoded: torch.stack([_antithetic(*encoded)[0], -_antithetic(*encoded)[0]]),
+            "Your second draw is minus the first, so its mean is -mu. Only the noise changes its sign.",
+        ),
+        Misconception(
+            "shared noise",
+            lambda *encoded: torch.stack([_antithetic(*encoded)[0]] * 2),
+            "Both draws are the same: the second one takes the noise with the opposite sign.",
         ),
     ),
 )
@@ -221,4 +237,4 @@ IWAE = Exercise(
     ),
 )
 
-EXERCISES = (KL_BETWEEN, REPARAMETERISE, ELBO, IWAE)
+EXERCISES = (KL_BETWEEN, ANTITHETIC, ELBO, IWAE)

@@ -1,0 +1,151 @@
+"""How an answer is asked: a learner's function and the inputs of one case go in, what can be seen of it comes out.
+
+Where untrusted answers run this module runs beside them: it knows no right answer.
+"""
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+Way = Literal["value", "gradient", "module", "step"]
+
+
+@dataclass(frozen=True)
+class Net:
+    """A small network as data: linear layers with LeakyReLU(0.2) between them.
+
+    Attributes:
+        sizes: of the layers, as in (2, 8, 1).
+        weights: the state of `build()`.
+    """
+
+    sizes: tuple[int, ...]
+    weights: dict[str, Tensor]
+
+    @classmethod
+    def drawn(cls, sizes: tuple[int, ...], generator: torch.Generator) -> "Net":
+        """A network with weights drawn from N(0, 1/2).
+
+        Example:
+            >>> Net.drawn((2, 8, 1), torch.Generator().manual_seed(0)).build()(torch.zeros(5, 2)).shape
+            torch.Size([5, 1])
+        """
+        shapes = {name: value.shape for name, value in _layers(sizes).state_dict().items()}
+        return cls(sizes, {name: torch.randn(shape, generator=generator) / 2 for name, shape in shapes.items()})
+
+    def build(self) -> nn.Sequential:
+        """The network itself."""
+        layers = _layers(self.sizes)
+        layers.load_state_dict({name: value.clone() for name, value in self.weights.items()})
+        return layers
+
+
+def _layers(sizes: tuple[int, ...]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for inward, outward in pairwise(sizes):
+        layers += [nn.Linear(inward, outward), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers[:-1])
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What can be seen of an answer to one case.
+
+    Attributes:
+        value: what came, in the form that the way of asking gives it.
+        changed: the number, from 1, of the first argument that the answer changed in place, or None.
+    """
+
+    value: Any
+    changed: int | None = None
+
+
+def ask(way: Way, answer: Callable[..., Any], case: tuple[Any, ...]) -> Seen:
+    """Call an answer with the inputs of one case, which stay as they are.
+
+    Args:
+        way: "value": what `answer(*case)` returns. "gradient": (what it returns, the gradients of a weighted sum of
+            that by each floating tensor of the case). "module": the answer is a class and the case (arguments of its
+            constructor, state, inputs): {"output", "gradients" of the parameters by their names}. "step": networks
+            among the arguments are built, and what came is (what it returns, and for each network its {name:
+            (weights, gradient)} afterwards).
+        answer: the learner's function or class.
+        case: its arguments.
+
+    Example:
+        >>> ask("gradient", lambda x: (x**2).sum(), (torch.tensor([1.0, 3.0]),)).value[1]
+        (tensor([2., 6.]),)
+    """
+    if way == "module":
+        return _module(answer, case)
+    if way == "step":
+        return _step(answer, case)
+    given = deepcopy(case)
+    if way == "value":
+        value = answer(*given)
+        return Seen(value, _first_changed(case, given))
+    leaves = [x.requires_grad_() for x in given if isinstance(x, Tensor) and x.is_floating_point()]
+    value = answer(*given)
+    return Seen((_cut(value), _gradients(value, leaves)), _first_changed(case, given))
+
+
+def _module(answer: Callable[..., nn.Module], case: tuple[Any, ...]) -> Seen:
+    arguments, state, inputs = deepcopy(case)
+    module = answer(*arguments)
+    have, want = ({name: tuple(x.shape) for name, x in d.items()} for d in (module.state_dict(), state))
+    if have != want:
+        raise ValueError(f"expected the parameters {want}; your module has {have}")
+    module.load_state_dict(state)
+    output = module(*inputs)
+    names, parameters = zip(*module.named_parameters(), strict=True)
+    gradients = dict(zip(names, _gradients(output, list(parameters)), strict=True))
+    return Seen({"output": _cut(output), "gradients": gradients}, _first_changed(case[2], inputs))
+
+
+def _step(answer: Callable[..., Any], case: tuple[Any, ...]) -> Seen:
+    given = tuple(x.build() if isinstance(x, Net) else deepcopy(x) for x in case)
+    value = answer(*given)
+    nets = [x for x in given if isinstance(x, nn.Module)]
+    after = [{name: (p.detach(), _gradient(p)) for name, p in net.named_parameters()} for net in nets]
+    others = [(was, now) for was, now in zip(case, given, strict=True) if not isinstance(was, Net)]
+    return Seen((_cut(value), *after), _first_changed(*zip(*others, strict=True)) if others else None)
+
+
+def _gradient(parameter: Tensor) -> Tensor:
+    return torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+
+
+def _gradients(value: Any, leaves: list[Tensor]) -> tuple[Tensor, ...]:
+    """Of the sum of all tensors in a value, weighted with cosines so that no two places count the same."""
+    sums = [(x * torch.arange(x.numel()).cos().reshape(x.shape)).sum() for x in _tensors(value) if x.requires_grad]
+    if not sums:
+        return tuple(torch.zeros_like(leaf) for leaf in leaves)
+    found = torch.autograd.grad(torch.stack([s.double() for s in sums]).sum(), leaves, allow_unused=True)
+    pairs = zip(found, leaves, strict=True)
+    return tuple(torch.zeros_like(leaf) if gradient is None else gradient for gradient, leaf in pairs)
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    if isinstance(value, Tensor):
+        return [value] if value.is_floating_point() else []
+    return [x for part in value for x in _tensors(part)] if isinstance(value, tuple | list) else []
+
+
+def _cut(value: Any) -> Any:
+    """A value without its graph."""
+    if isinstance(value, Tensor):
+        return value.detach()
+    return type(value)(map(_cut, value)) if type(value) in (tuple, list) else value
+
+
+def _first_changed(before: tuple[Any, ...], after: tuple[Any, ...]) -> int | None:
+    for number, (was, now) in enumerate(zip(before, after, strict=True), 1):
+        same = torch.equal(was, now) if isinstance(was, Tensor) and isinstance(now, Tensor) else was == now
+        if not same:
+            return number
+    return None

@@ -1,9 +1,9 @@
 """`mmgen ...`: a command line goes in; a table, or JSON for a program to read, comes out, and an exit code."""
 
-from mmgen_course.cli import course, models  # their commands join the app
+from mmgen_course.cli import course, grade, models  # their commands join the app
 from mmgen_course.cli.app import app
 
-__all__ = ["app", "course", "main", "models"]
+__all__ = ["app", "course", "grade", "main", "models"]
 
 
 def main() -> None:

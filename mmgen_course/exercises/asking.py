@@ -53,6 +53,16 @@ def _layers(sizes: tuple[int, ...]) -> nn.Sequential:
 
 
 @dataclass(frozen=True)
+class Other:
+    """Stands for a value that a grader cannot receive: its kind, for the sentence that says what came."""
+
+    kind: str
+
+    def __repr__(self) -> str:
+        return self.kind
+
+
+@dataclass(frozen=True)
 class Seen:
     """What can be seen of an answer to one case.
 

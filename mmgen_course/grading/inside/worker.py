@@ -1,0 +1,111 @@
+"""The learner's process: cells and questions come in over a socket, answers go out; only values are believed."""
+
+import ast
+import linecache
+import os
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from mmgen_course.exercises.asking import ask
+from mmgen_course.grading import wire
+from mmgen_course.grading.inside.cells import Statement, needed, statements
+
+LONGEST = 300  # characters of an error's sentence
+
+
+def serve(channel: socket.socket) -> None:
+    """Answer the questions of the judge until it ends.
+
+    First comes the list of cells; then, again and again, {"ask": name, "way", "case", "id"}. The answer is {"id",
+    "state", ...} with a "value" and "changed" where the state is "answered", else with a "reason".
+    """
+    cells = wire.receive(channel)
+    notebook = Notebook(cells)
+    while True:
+        try:
+            question = wire.receive(channel)
+        except (EOFError, OSError):
+            return
+        answer = notebook.answered(question)
+        try:
+            wire.send(channel, {"id": question["id"], **answer})
+        except wire.ProtocolError as error:
+            wire.send(channel, {"id": question["id"], "state": "error", "reason": str(error)})
+
+
+class Notebook:
+    """The learner's cells, of which those have run that the questions so far needed."""
+
+    def __init__(self, cells: list[str]) -> None:
+        self.found, self.notes = statements(cells)
+        self.run: set[int] = set()
+        self.module = ModuleType("__main__")
+        self.problems: dict[str, str] = {}
+        sys.modules["__main__"] = self.module
+
+    def answered(self, question: dict[str, Any]) -> dict[str, Any]:
+        """The answer to a question, whatever the learner's code does."""
+        name = question["ask"]
+        try:
+            function = self.function(name)
+            if function is None:
+                return {"state": "undone", "reason": self.missing(name), "notes": self.told(name)}
+            seen = ask(question["way"], function, question["case"])
+        except NotImplementedError as error:
+            return {"state": "undone", "reason": str(error) or "nothing written yet", "notes": self.told(name)}
+        except BaseException as error:  # SystemExit too: whatever it is, it is the learner's to read
+            return {"state": "error", "reason": self.sentence(error), "notes": self.told(name)}
+        return {"state": "answered", "value": seen.value, "changed": seen.changed, "notes": self.told(name)}
+
+    def function(self, name: str) -> Callable[..., Any] | None:
+        """What the notebook calls `name`, once the statements that it needs have run."""
+        for statement in needed(self.found, name):
+            place = id(statement)
+            if place not in self.run:
+                self.run.add(place)
+                self.execute(statement)
+        return getattr(self.module, name, None)
+
+    def execute(self, statement: Statement) -> None:
+        """Run one statement; an error is kept for the notes, and the next one runs, as the next cell would."""
+        label = f"<cell {statement.cell}>"
+        text = ast.unparse(statement.tree)
+        linecache.cache[label] = (len(text), None, text.splitlines(keepends=True), label)
+        try:
+            exec(compile(text, label, "exec"), self.module.__dict__)
+        except NotImplementedError:
+            return
+        except BaseException as error:
+            for name in statement.binds:
+                self.problems[name] = f"code cell {statement.cell}: {self.sentence(error)}"
+
+    def missing(self, name: str) -> str:
+        """Why there is no function of this name."""
+        return self.problems.get(name, f"there is no {name} in the notebook")
+
+    def told(self, name: str) -> list[str]:
+        """What is to be said beside the answer."""
+        defined = [s.cell for s in self.found if name in s.binds]
+        twice = [f"{name} is defined {len(defined)} times; the last counts"] if len(defined) > 1 else []
+        return [*self.notes, *twice, *(problem for problem in self.problems.values())][:20]
+
+    def sentence(self, error: BaseException) -> str:
+        """An error in one line, with the learner's line that it came from."""
+        try:
+            text = f"{type(error).__name__}: {error}"[:LONGEST]
+            lines = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith("<cell")]
+        except BaseException:  # an error whose own str() raises
+            return type(error).__name__
+        return f"{text} (line: {lines[-1].line})"[:LONGEST] if lines and lines[-1].line else text
+
+
+def main(descriptor: int) -> None:
+    """Serve on a socket, and end at once, without anything that was registered to run at the end."""
+    try:
+        serve(socket.socket(fileno=descriptor))
+    finally:
+        os._exit(0)

@@ -1,0 +1,181 @@
+"""A process that has imported what lessons import, and forks itself for each learner: torch takes seconds, a fork ms.
+
+It never runs a learner's code. For each learner comes a socket; a child builds the walls and runs `worker` behind them,
+watched by another child from outside: time, memory and processes are limited here, where nothing inside can reach. When
+the worker ends, all that it started ends with it.
+"""
+
+import importlib
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from mmgen_course.grading.inside import isolation, worker
+
+PRELOADED = (
+    "matplotlib.pyplot",
+    "mmgen_course.evaluate",
+    "mmgen_course.generators",
+    "mmgen_course.pipeline",
+    "mmgen_course.preprocess",
+    "mmgen_course.show",
+    "mmgen_course.widgets",
+)
+WATCH_SECONDS = 0.05
+
+
+def main(descriptor: int, contained: bool) -> None:
+    """Say "ready", then serve: each message is a JSON object of limits, and beside it two sockets.
+
+    One is the learner's, the other a line that the judge hangs up to end the worker. The answer is how it ended:
+    {"ended": "exit" | "signal" | "time" | "memory" | "processes" | "judge" | "infrastructure", "status"}.
+    """
+    control = socket.socket(fileno=descriptor)
+    for name in PRELOADED:
+        importlib.import_module(name)
+    if contained:
+        isolation.check_machine()
+    control.sendall(b'{"ready": true}\n')
+    while True:
+        data, descriptors, _, _ = socket.recv_fds(control, 4096, 2)
+        if not data:
+            return
+        channel, line = descriptors
+        ended = _one(channel, line, json.loads(data), contained, control)
+        control.sendall(json.dumps(ended).encode() + b"\n")
+
+
+def _one(
+    channel: int, line: int, limits: dict[str, float], contained: bool, control: socket.socket
+) -> dict[str, object]:
+    """Run one worker behind a watcher; what the watcher reports."""
+    reading, writing = os.pipe()
+    watcher = os.fork()
+    if watcher == 0:
+        os.close(reading)
+        control.close()
+        try:
+            report = _watch(channel, line, limits, contained)
+        except OSError as error:
+            report = {"ended": "infrastructure", "status": str(error)}
+        os.write(writing, json.dumps(report).encode())
+        os._exit(0)
+    for descriptor in (writing, channel, line):
+        os.close(descriptor)
+    with os.fdopen(reading, "rb") as pipe:
+        said = pipe.read()
+    os.waitpid(watcher, 0)
+    return json.loads(said or b'{"ended": "infrastructure", "status": "the watcher ended"}')
+
+
+def _watch(channel: int, line: int, limits: dict[str, float], contained: bool) -> dict[str, object]:
+    """Fork the worker behind its walls, wait for it, and end it where it goes beyond a limit or the judge hangs up."""
+    if contained:
+        isolation.new_process_namespace()
+    waking, woken = os.pipe()
+    os.set_blocking(woken, False)
+    signal.set_wakeup_fd(woken)
+    signal.signal(signal.SIGCHLD, lambda kind, frame: None)
+    child = os.fork()
+    if child == 0:
+        _work(channel, int(limits["memory"]), contained)
+    os.close(channel)
+    report = _ended(child, line, waking, limits, contained)
+    _end(child, contained, reaped=report["ended"] in ("exit", "signal"))
+    return report
+
+
+def _ended(child: int, line: int, waking: int, limits: dict[str, float], contained: bool) -> dict[str, object]:
+    """How the worker ends, or why it must."""
+    end = time.monotonic() + limits["seconds"]
+    while True:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            return _said(status)
+        if time.monotonic() > end:
+            return {"ended": "time", "status": limits["seconds"]}
+        if contained and _held(_tasks) > isolation.PROCESSES:  # the kernel's own limit does not count what root starts
+            return {"ended": "processes", "status": isolation.PROCESSES}
+        if contained and _held(_resident) > limits["memory"] and _held(_proportional) > limits["memory"]:
+            return {"ended": "memory", "status": limits["memory"]}
+        ready, _, _ = select.select([line, waking], [], [], WATCH_SECONDS)
+        if line in ready:
+            return {"ended": "judge", "status": ""}
+        if waking in ready:
+            os.read(waking, 1024)
+
+
+def _work(channel: int, memory: int, contained: bool) -> None:
+    """In the child: close everything but the channel, build the walls, and serve."""
+    try:
+        os.setsid()
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for standard in (0, 1, 2):
+            os.dup2(nothing, standard)
+        os.dup2(channel, 3)
+        os.closerange(4, 65536)
+        sys.argv = ["notebook"]
+        if contained:
+            isolation.enclose(memory)
+        else:
+            isolation.limit(isolation.address_space() + memory)
+        worker.main(3)
+    finally:
+        os._exit(71)
+
+
+def _said(status: int) -> dict[str, object]:
+    code = os.waitstatus_to_exitcode(status)
+    return {"ended": "exit", "status": code} if code >= 0 else {"ended": "signal", "status": signal.Signals(-code).name}
+
+
+def _end(child: int, contained: bool, reaped: bool) -> None:
+    """End the worker and what it has started; of a process namespace the kernel ends all with the first."""
+    if not contained:
+        with suppress(ProcessLookupError, PermissionError):  # the group is gone
+            os.killpg(child, signal.SIGKILL)
+    elif not reaped:
+        os.kill(child, signal.SIGKILL)
+    if not reaped:
+        os.waitpid(child, 0)
+
+
+def _held(measure: Callable[[Path], int]) -> int:
+    """The sum of a measure over all processes but the three trusted ones."""
+    trusted = {1, os.getppid(), os.getpid()}
+    total = 0
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) not in trusted:
+            with suppress(OSError):  # it has just ended
+                total += measure(entry)
+    return total
+
+
+def _tasks(process: Path) -> int:
+    """Its threads, itself among them."""
+    return int((process / "stat").read_text().rpartition(")")[2].split()[17])
+
+
+def _resident(process: Path) -> int:
+    """What it does not share with a file: quick, but pages that forks share are counted with each."""
+    _, resident, shared, *_ = (process / "statm").read_text().split()
+    return (int(resident) - int(shared)) * resource.getpagesize()
+
+
+def _proportional(process: Path) -> int:
+    """The same with shared pages divided by their users; one that hides it is counted in full."""
+    try:
+        lines = (process / "smaps_rollup").read_text().splitlines()
+    except PermissionError:
+        return _resident(process)
+    return sum(int(line.split()[1]) << 10 for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:")))

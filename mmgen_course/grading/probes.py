@@ -1,0 +1,80 @@
+"""Canaries: before anything is graded, code that tries to get out runs in the real sandbox, and must fail.
+
+The code is `inside/canaries.py`, run as a learner's cell is and asked as an exercise is. "contained" may be said of a
+machine on which every canary was held today, and of no other.
+"""
+
+import os
+import secrets
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from mmgen_course import data
+from mmgen_course.grading import wire
+from mmgen_course.grading.sandbox import Infrastructure, Sandbox
+from mmgen_course.grading.walls import PACKAGE
+
+CANARIES = PACKAGE / "grading" / "inside" / "canaries.py"
+SECRET = "MMGEN_CANARY"
+SECONDS = 20.0
+ENDINGS = {"forks": "processes", "endless": "time"}  # where the wall ends whoever runs against it
+
+
+def probe(sandbox: Sandbox) -> dict[str, str]:
+    """What each canary reached, by its name: "" where the wall held.
+
+    Raises:
+        Infrastructure: the sandbox does not work at all.
+    """
+    sandbox.start()
+    with _bait() as bait:
+        said = {name: _said(sandbox, name, case) for name, case in bait.items()}
+    reached = {name: "" if said[name] in ("held", ENDINGS.get(name)) else said[name] for name in said}
+    return reached
+
+
+@contextmanager
+def _bait() -> Iterator[dict[str, Any]]:
+    """What each canary is given to look for, and a server that it should not reach."""
+    secret = secrets.token_hex(8)
+    os.environ[SECRET] = secret
+    places = [PACKAGE, PACKAGE / "exercises" / "lessons", data.ROOT, Path(os.__file__).parent]
+    with tempfile.NamedTemporaryFile() as canary, socket.create_server(("127.0.0.1", 0)) as server:
+        yield {
+            "files": canary.name,
+            "answers": str(PACKAGE),
+            "network": server.getsockname()[1],
+            "environment": secret,
+            "processes": None,
+            "namespaces": None,
+            "calls": None,
+            "write": ["/", "/dev", "/usr", "/tmp", "/proc", *map(str, places)],
+            "disk": None,
+            "forks": None,
+            "memory": None,
+            "survive": None,
+            "fresh": None,
+            "endless": None,
+        }
+    del os.environ[SECRET]
+
+
+def _said(sandbox: Sandbox, name: str, case: Any) -> str:
+    """What a canary answers, or what ended it."""
+    question = {"id": 0, "ask": name, "way": "value", "case": (case,)}
+    end = time.monotonic() + SECONDS
+    with sandbox.worker(seconds=1.0 if name == "endless" else SECONDS) as worker:
+        said = None
+        with suppress(EOFError, wire.ProtocolError, TimeoutError):
+            worker.tell([CANARIES.read_text(encoding="utf-8")], end)
+            answer = worker.ask(question, end)
+            said = answer.get("value", answer.get("reason"))
+        ended = worker.end(patience=0.0 if said else 2.0)
+    if ended["ended"] == "infrastructure":
+        raise Infrastructure(ended["status"])
+    return ended["ended"] if said is None else str(said)

@@ -1,0 +1,79 @@
+"""Results on the disk: one JSON file a submission, whole or not at all, under the hash of what it is a result of.
+
+Whoever grades again, after a kill or with more submissions, finds what is done by its key.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from mmgen_course.data.atomic import replacing
+from mmgen_course.grading.submissions import Submission
+from mmgen_course.grading.walls import PACKAGE
+
+Outcome = dict[str, Any]
+
+
+class Results:
+    """The folder of results of one class."""
+
+    def __init__(self, out: Path) -> None:
+        self.folder = out / "results"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for left in self.folder.glob("*.partial"):  # of a run that was killed
+            left.unlink(missing_ok=True)
+        self.secret = _secret(out / "secret")
+
+    def path(self, key: str) -> Path:
+        """Where the result with this key lies."""
+        return self.folder / f"{key}.json"
+
+    def done(self, key: str) -> Outcome | None:
+        """The result with this key, if it is there and says more than that we failed."""
+        try:
+            outcome = json.loads(self.path(key).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return None if outcome["state"] == "not graded" else outcome
+
+    def write(self, outcome: Outcome) -> None:
+        """Keep a result."""
+        with replacing(self.path(outcome["key"])) as partial:
+            partial.write_text(json.dumps(outcome, indent=1) + "\n", encoding="utf-8")
+
+    def all(self) -> Iterator[Outcome]:
+        """Every result, by student and file."""
+        found = [json.loads(path.read_text(encoding="utf-8")) for path in self.folder.glob("*.json")]
+        yield from sorted(found, key=lambda outcome: (outcome["student"], outcome["file"]))
+
+
+def key_of(submission: Submission) -> str:
+    """The key of a submission's result: other code of the grader, other bytes or another student, another key."""
+    parts = [grader(), submission.student, submission.file, submission.sha256, submission.refused]
+    return sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@cache
+def grader() -> str:
+    """A hash of what decides a grade: the exercises, the grading, and the release of torch."""
+    digest = sha256(version("torch").encode())
+    for folder in ("exercises", "grading"):
+        for path in sorted((PACKAGE / folder).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _secret(path: Path) -> bytes:
+    """What the inputs are drawn from: kept, so that whoever asks for a second grading gets the same inputs."""
+    if not path.exists():
+        with replacing(path) as partial:
+            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(secrets.token_bytes(32))
+    return path.read_bytes()

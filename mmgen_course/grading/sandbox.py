@@ -1,0 +1,165 @@
+"""A process that runs untrusted notebooks, started behind bubblewrap's walls; workers for one notebook each come out.
+
+Linux with bubblewrap: no file of the machine but Python and the package (without the right answers), no network, no
+other process, an empty environment. Elsewhere `contained=False` starts the same process without walls: limits of time,
+of address space where the system keeps to it, and nothing else.
+"""
+
+import json
+import platform
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+from mmgen_course.grading import wire
+from mmgen_course.grading.walls import PACKAGE, empty_environment, walled
+
+START = "import sys; sys.path.insert(0, sys.argv[1]); from mmgen_course.grading.inside import zygote; "
+START += "zygote.main(int(sys.argv[2]), sys.argv[3] == 'contained')"
+START_SECONDS, ANSWER_SECONDS = 120, 30
+MEMORY = 1 << 30  # bytes that a notebook may use beside what the imports hold
+SECONDS_OF_ALL = 300  # for one worker; the judge allows far less for a question
+
+
+class Infrastructure(Exception):
+    """Something of ours failed, and not the learner's code; the notebook is asked again, and gets no zero for it."""
+
+
+def why_not_contained() -> str:
+    """Why untrusted code cannot be contained on this machine, and what helps; empty if bubblewrap is there.
+
+    Whether it really contains is for `probes` to say.
+    """
+    if sys.platform != "linux":
+        return f"bubblewrap needs Linux, and this is {platform.system()}: use a Linux machine, or WSL2 on Windows"
+    if not shutil.which("bwrap"):
+        return "bubblewrap is not installed: `apt install bubblewrap`, or your system's package of that name"
+    return ""
+
+
+class Worker:
+    """One notebook's process: values go to it and come from it, until it ends or the judge hangs up."""
+
+    def __init__(self, channel: socket.socket, line: socket.socket, control: socket.socket) -> None:
+        self.channel, self.line, self.control = channel, line, control
+
+    def ask(self, message: Any, end: float) -> Any:
+        """Send a message, and return the answer; `end` is a time of `time.monotonic()`."""
+        self.tell(message, end)
+        return wire.receive(self.channel, end)
+
+    def tell(self, message: Any, end: float) -> None:
+        """Send a message that has no answer."""
+        self.channel.settimeout(max(end - time.monotonic(), 1e-3))
+        wire.send(self.channel, message)
+
+    def end(self, patience: float = 0.0) -> dict[str, Any]:
+        """Close the channel, end the worker if it has not ended itself after so many seconds; return how it ended."""
+        self.channel.close()
+        if not select.select([self.control], [], [], patience)[0]:
+            self.line.close()
+        self.control.settimeout(ANSWER_SECONDS)
+        try:
+            return json.loads(_line(self.control))
+        except (OSError, EOFError, ValueError) as error:
+            raise Infrastructure(f"the sandbox does not answer: {type(error).__name__}") from None
+
+
+class Sandbox:
+    """The process from which workers are forked. Start it and use it in one thread: it ends with that thread."""
+
+    def __init__(self, contained: bool = True) -> None:
+        self.contained = contained
+        self.process: subprocess.Popen[bytes] | None = None
+        self.control: socket.socket | None = None
+        self.folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def start(self) -> None:
+        """Start the process and wait until its imports are done.
+
+        Raises:
+            Infrastructure: it cannot be started; the sentence says what bubblewrap or Python said.
+        """
+        self.close()
+        ours, theirs = socket.socketpair()
+        ours.settimeout(START_SECONDS)
+        self.control = ours
+        with theirs, tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as arguments:
+            self.process = self._started(theirs.fileno(), said, arguments)
+            theirs.close()
+            try:
+                _line(ours)
+            except (OSError, EOFError) as error:
+                self.close()
+                said.seek(0)
+                words = said.read()[-500:].decode(errors="replace").strip()
+                raise Infrastructure(f"the sandbox did not start: {words or type(error).__name__}") from None
+
+    def _started(self, control: int, said: IO[bytes], arguments: IO[bytes]) -> "subprocess.Popen[bytes]":
+        mode = "contained" if self.contained else "open"
+        command = [sys.executable, "-I", "-c", START, str(PACKAGE.parent), str(control), mode]
+        pass_fds = [control]
+        environment: dict[str, str] = {}
+        if self.contained:
+            command = walled(command, arguments)
+            pass_fds.append(arguments.fileno())
+        else:
+            self.folder = tempfile.TemporaryDirectory()
+            environment = empty_environment(self.folder.name)
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            env=environment,
+            cwd=self.folder.name if self.folder else "/",
+            pass_fds=pass_fds,
+            start_new_session=True,
+        )
+
+    @contextmanager
+    def worker(self, seconds: float = SECONDS_OF_ALL) -> Iterator[Worker]:
+        """A fresh worker, ended with the block."""
+        if self.control is None:
+            self.start()
+        assert self.control
+        ours, theirs = socket.socketpair()
+        line, their_line = socket.socketpair()
+        limits = json.dumps({"seconds": seconds, "memory": MEMORY}).encode()
+        with ours, line:
+            with theirs, their_line:
+                try:
+                    socket.send_fds(self.control, [limits], [theirs.fileno(), their_line.fileno()])
+                except OSError:
+                    self.close()
+                    raise Infrastructure("the sandbox has ended") from None
+            yield Worker(ours, line, self.control)
+
+    def close(self) -> None:
+        """End the process and all that runs in it."""
+        if self.control:
+            self.control.close()
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+        if self.folder:
+            self.folder.cleanup()
+        self.control = self.process = self.folder = None
+
+
+def _line(channel: socket.socket) -> bytes:
+    """What comes up to the end of a line."""
+    data = b""
+    while not data.endswith(b"\n"):
+        came = channel.recv(4096)
+        if not came:
+            raise EOFError
+        data += came
+    return data

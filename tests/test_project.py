@@ -25,7 +25,7 @@ PINS = [Requirement(pin) for pin in pins.pins(REQUIREMENTS)]
 # who may import whom: each layer only from those behind it
 LAYERS = [
     {"cli"},
-    {"check", "pipeline"},
+    {"check", "grading", "pipeline"},
     {"exercises", "recipes"},
     {"doctor", "evaluate", "lessons", "widgets"},
     {"features", "generators"},

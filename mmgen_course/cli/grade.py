@@ -50,7 +50,9 @@ def grade(
         try:
             err.print(f"contained: {len(ensure_contained())} canaries held")
         except NotContained as error:
-            fail(f"not graded, because the students' code cannot be contained: {error}. --allow-uncontained runs it as you")
+            fail(
+                f"not graded, because the students' code cannot be contained: {error}. --allow-uncontained runs it as you"
+            )
     try:
         collected = list(collect(submissions))
     except Refused as error:
@@ -78,5 +80,7 @@ def grade(
         typer.echo(json.dumps({"submissions": len(outcomes), **states, "report": str(out / "report.html")}))
     else:
         print_table(["state", "notebooks"], [(state, str(number)) for state, number in states.most_common()])
-        typer.echo(f"{out / 'report.html'}, {out / 'gradebook.csv'} and feedback for each student in {out / 'feedback'}")
+        typer.echo(
+            f"{out / 'report.html'}, {out / 'gradebook.csv'} and feedback for each student in {out / 'feedback'}"
+        )
     raise typer.Exit(states["not graded"] > 0)

@@ -83,4 +83,11 @@ def _lost(submission: Submission, error: BaseException, contained: bool) -> Outc
     }
     said = {"student": submission.student, "lesson": submission.lesson, "file": submission.file}
     isolation = "contained" if contained else "uncontained"
-    return {**said, "sha256": submission.sha256, "key": key_of(submission), "isolation": isolation, **empty, "seconds": 0.0}
+    return {
+        **said,
+        "sha256": submission.sha256,
+        "key": key_of(submission),
+        "isolation": isolation,
+        **empty,
+        "seconds": 0.0,
+    }

@@ -4,11 +4,13 @@
 read, not unpacked: no name in them becomes a path of this machine.
 """
 
+import lzma
 import os
 import re
 import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -21,6 +23,7 @@ SUFFIX = ".ipynb"
 MOST_FILES = 50_000
 MOST_RATIO = 200  # of a member of an archive: its size to the bytes that it takes there
 LONGEST_NAME = 200
+BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError)
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 
 
@@ -53,12 +56,16 @@ def collect(source: Path) -> Iterator[Submission]:
     """
     if source.is_dir():
         yield from _in_folder(source)
-    elif zipfile.is_zipfile(source):
-        yield from _in_zip(source)
-    elif source.name.endswith(ARCHIVES) and tarfile.is_tarfile(source):
-        yield from _in_tar(source)
-    else:
-        raise Refused(f"{source} is no folder, zip or tar; expected one with a notebook per student")
+        return
+    try:
+        if zipfile.is_zipfile(source):
+            yield from _in_zip(source)
+        elif source.name.endswith(ARCHIVES) and tarfile.is_tarfile(source):
+            yield from _in_tar(source)
+        else:
+            raise Refused(f"{source} is no folder, zip or tar; expected one with a notebook per student")
+    except BROKEN as error:
+        raise Refused(f"{source} cannot be read to its end: {error}") from None
 
 
 def _in_folder(folder: Path) -> Iterator[Submission]:
@@ -99,8 +106,9 @@ def _in_zip(source: Path) -> Iterator[Submission]:
                 continue
             try:
                 _check_member(member.filename, member.file_size, member.compress_size, kind in (0, stat.S_IFREG))
-                yield submission(member.filename, archive.read(member))
-            except (Refused, zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
+                with archive.open(member) as file:
+                    yield submission(member.filename, file.read(MOST_BYTES + 1))
+            except (Refused, *BROKEN) as error:
                 yield Submission(_student(member.filename), member.filename, refused=str(error))
 
 
@@ -117,7 +125,7 @@ def _in_tar(source: Path) -> Iterator[Submission]:
                 _check_member(member.name, member.size, member.size, member.isreg())
                 file = archive.extractfile(member)
                 yield submission(member.name, file.read(MOST_BYTES + 1) if file else b"")
-            except (Refused, tarfile.TarError, OSError) as error:
+            except (Refused, *BROKEN) as error:
                 yield Submission(_student(member.name), member.name, refused=str(error))
 
 

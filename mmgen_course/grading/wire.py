@@ -57,7 +57,7 @@ def receive(channel: socket.socket, end: float | None = None) -> Any:
     text, tensors = _exactly(channel, text_size, end), memoryview(_exactly(channel, tensor_size, end))
     try:
         value, rest = _unpacked(json.loads(text, parse_constant=_refuse), tensors, 0)
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError) as error:
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise ProtocolError(f"not a message: {type(error).__name__}") from None
     if len(rest):
         raise ProtocolError(f"{len(rest)} bytes more than the message says")
@@ -123,6 +123,8 @@ def _unpacked(packed: Any, tensors: memoryview, depth: int) -> tuple[Any, memory
         raise ValueError("too deep")
     if packed is None or isinstance(packed, bool | str):
         return packed, tensors
+    if not isinstance(packed, dict) or not packed:
+        raise ValueError("neither a plain value nor an object")
     kind = next(iter(packed))
     if kind == "tensor":
         return _unpacked_tensor(packed, tensors)

@@ -986,6 +986,158 @@ print(f"error of the lower half: {error:.2f} by attention, {blind:.2f} by the me
 assert error < 0.8 * blind
 
 # %% [markdown]
+# ## Exercises
+#
+# Write the body of each function and run its cell, then the cell below it. `check` says what came and what was
+# expected; where it knows the mistake, it names it. 12 points, 50 minutes; your progress is kept. Each answer stands
+# alone: it may use what this lesson imported (`math`, `torch`, `nn`, `F`, `rearrange`), not its other functions.
+#
+# ### 1. How cold
+#
+# 2 points, 8 minutes. The $d$ components of a query are independent, with mean 0 and standard deviation $\sigma_q$,
+# those of a key likewise with $\sigma_k$. Key A has a dot product with the query that lies one standard deviation (of
+# such dot products) above that of key B. By which number must all dot products be divided, so that A gets `ratio` times
+# the weight of B? For $d = 16$, $\sigma_q = 2$ and $\sigma_k = 1$ the standard deviation is about
+
+# %%
+from mmgen_course.check import check
+
+generator = torch.Generator().manual_seed(7)
+dots = (2 * torch.randn(100_000, 16, generator=generator) * torch.randn(100_000, 16, generator=generator)).sum(1)
+print(f"{dots.std():.1f}")
+for divisor in (2, 4, 8, 16):
+    a, b = (torch.tensor([8.0, 0.0]) / divisor).softmax(0).tolist()
+    print(f"divided by {divisor:2}: A gets {a / b:.2f} times the weight of B")
+assert abs(dots.std() - 8) < 0.1
+
+
+# %% tags=["exercise"]
+def dot_temperature(d, deviation_q, deviation_k, ratio):
+    """d components with standard deviations deviation_q, deviation_k; a ratio of weights above 1 -> a number."""
+    # BEGIN SOLUTION
+    # (eq:dot-variance): Var(q . k) = d sigma_q^2 sigma_k^2, so one standard deviation is sqrt(d) sigma_q sigma_k. By
+    # (eq:temperature) a difference s of dot products makes the ratio e^(s / tau): solve it for tau. Ratio e gives the
+    # deviation itself, and with both sigma 1 that is the sqrt(d) of attention.
+    # The commonest mistake takes d sigma_q sigma_k for the variance; with both sigma 1 it stays unseen.
+    return math.sqrt(d) * deviation_q * deviation_k / math.log(ratio)
+    # END SOLUTION
+
+
+# %%
+check(dot_temperature)
+
+# %% [markdown]
+# ### 2. A short memory
+#
+# 3 points, 12 minutes. Long texts cost $L \cdot S$. A *sliding window* makes that cheaper: each position sees itself
+# and the `window - 1` positions before it, nothing else. Captions of a batch are filled up to $T$ places, and filling
+# is never seen. You get the scores; the answer is the weights, with zeros where a position sees nothing. A caption of
+# 4 words in 7 places, with window 3 and all scores equal:
+
+# %%
+sees = {0: [0], 1: [0, 1], 2: [0, 1, 2], 3: [1, 2, 3], 4: [2, 3], 5: [3], 6: []}  # 4, 5 and 6 are filling
+for i, keys in sees.items():
+    print(i, [f"{1 / len(keys):.2f}" if j in keys else "0" for j in range(7)])
+
+
+# %% tags=["exercise"]
+def window_weights(scores, lengths, window):
+    """Scores (N, T, T): query, key. Lengths (N,), whole numbers from 0 to T. Window >= 1 -> weights (N, T, T)."""
+    # BEGIN SOLUTION
+    # Query i and key j: i - j is how far back the key lies. Three conditions, one mask; then the mask before the
+    # softmax, (eq:masked-attention). Rows that see nothing are 0/0: defined as zeros. They occur in an empty caption,
+    # and behind a short one as soon as the window has left its last word.
+    # -1e9 in place of -inf hides that hole: such rows get equal weights, and the filling gets a vote.
+    place = torch.arange(scores.shape[-1])
+    back = place[:, None] - place  # (T, T)
+    visible = (back >= 0) & (back < window) & (place < lengths[:, None, None])  # (N, T, T)
+    weights = scores.masked_fill(~visible, -math.inf).softmax(dim=-1)
+    return weights.masked_fill(~visible, 0)
+    # END SOLUTION
+
+
+# %%
+check(window_weights)
+
+# %% [markdown]
+# ### 3. A caption as one vector, by heads
+#
+# 4 points, 18 minutes. A mean over words gives *a* as much as *yellow*. Let attention choose: each of $n$ heads has one
+# query of its own, which is learned. Keys are `to_k(words)`, values `to_v(words)`, both with $D$ columns. Head 0 works
+# in the first $D/n$ columns of both, head 1 in the next, and so on; each is an attention by itself, (eq:attention), in
+# its own dimension. Their outputs stand side by side in this order, and an empty caption gets zeros. Write `forward`,
+# and leave the parameters as they are. By hand, for two words of four columns, two heads, and layers that change
+# nothing:
+
+# %%
+two_words = torch.tensor([[1.0, 0, 0, 2], [0, 1, 3, 0]])
+two_queries = [torch.tensor([2.0, 0.0]), torch.tensor([1.0, 0.0])]
+for number, (q, columns) in enumerate(zip(two_queries, ([0, 1], [2, 3]), strict=True)):
+    part = two_words[:, columns]  # what this head sees of both words
+    a = (part @ q / math.sqrt(2)).softmax(0)
+    print(f"head {number}: weights {[round(x, 2) for x in a.tolist()]}", [round(x, 2) for x in (a @ part).tolist()])
+
+
+# %% tags=["exercise"]
+class HeadPool(nn.Module):
+    """Captions to vectors: parameters `queries` (heads, D / heads), `to_k` and `to_v` (D to D)."""
+
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.queries = nn.Parameter(torch.randn(heads, dim // heads))
+        self.to_k, self.to_v = nn.Linear(dim, dim), nn.Linear(dim, dim)
+
+    def forward(self, words, mask):
+        """Words (N, T, D), mask (N, T), True for a word -> (N, D)."""
+        # BEGIN SOLUTION
+        # First split the columns, then exchange axes: .reshape(N, heads, T, d) alone cuts memory into pieces that mix
+        # words. The root is that of the d terms of one head's dot product: with the root of all D the softmax
+        # is too flat, which nothing reports. Filling goes before the softmax, and comes out as exact zeros;
+        # a caption without words would be NaN, and its NaN would reach every weight in the backward pass.
+        heads, d = self.queries.shape
+        k, v = (rearrange(x, "n t (h d) -> n h t d", h=heads) for x in (self.to_k(words), self.to_v(words)))
+        scores = (k * self.queries[:, None]).sum(-1) / math.sqrt(d)  # (N, heads, T)
+        scores = scores.masked_fill(~mask[:, None], -1e9)  # finite, so that an empty caption has a gradient
+        weights = scores.softmax(-1) * mask[:, None]
+        return rearrange(weights[:, :, None] @ v, "n h 1 d -> n (h d)")
+        # END SOLUTION
+
+
+# %%
+check(HeadPool)
+
+# %% [markdown]
+# ### 4. Two halves of the keys
+#
+# 3 points, 12 minutes. Keys that do not fit into one machine's memory are shared between two. Each machine answers for
+# its block of keys alone: the output $O$, and $\lambda = \log \sum_j e^{s_j}$ over its scores. What would one machine
+# with all keys have answered? Return its output and its $\lambda$, so that a third block can follow. Mind that
+# $\lambda$ may be 100. A query that saw nothing of a block comes with output 0 and $\lambda = -\infty$; if it saw
+# nothing of either, so does your answer. One query, two keys in the first block and one in the second:
+
+# %%
+s, v = torch.tensor([1.0, 3.0, 2.0]), torch.tensor([10.0, 20.0, 60.0])
+for name, block in {"first": slice(0, 2), "second": slice(2, 3), "together": slice(0, 3)}.items():
+    print(f"{name:8} output {s[block].softmax(0) @ v[block]:.2f}, lambda {s[block].exp().sum().log():.2f}")
+
+
+# %% tags=["exercise"]
+def merge_attention(output1, lambda1, output2, lambda2):
+    """Outputs (L, e) and lambdas (L,) of two blocks of keys -> (output (L, e), lambda (L,)) of both together."""
+    # BEGIN SOLUTION
+    # O = sum_j e^(s_j) v_j / e^lambda. Multiply each output by its e^lambda, add, divide by the sum: a mean with
+    # weights e^lambda1 and e^lambda2. Their share depends on lambda1 - lambda2 alone, (eq:softmax-shift): a sigmoid,
+    # and no exponential overflows. A plain mean counts a block in which nothing fits as much as the other.
+    # -inf - (-inf) is NaN: there both outputs are 0, and any finite share will do.
+    share = (lambda1 - lambda2).sigmoid().nan_to_num(0.5)[:, None]
+    return share * output1 + (1 - share) * output2, torch.logaddexp(lambda1, lambda2)
+    # END SOLUTION
+
+
+# %%
+check(merge_attention)
+
+# %% [markdown]
 # ## What to remember
 #
 # - Attention is a dictionary with soft answers: a softmax over keys, a mean of values. One output for each query.

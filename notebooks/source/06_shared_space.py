@@ -1086,6 +1086,141 @@ assert others > 0.9
 # the same: *crimson* works because lesson 4 put it beside *red*.
 
 # %% [markdown]
+# ## Exercises
+#
+# Write the body of each function and run its cell, then the cell below it. `check` says what came and what was
+# expected; where it knows the mistake, it names it. 12 points, 45 minutes; your progress is kept. Each answer stands
+# alone: it may use `torch`, `F` and whatever it imports itself, not the other functions of this lesson.
+#
+# ### 1. A caption that may say nothing
+#
+# 2 points, 8 minutes. A network that has learned nothing yet gives numbers near 0, and FiLM with $\gamma = 0$ would
+# switch all channels off. So let it write how far $\gamma$ lies from 1: $\gamma = 1 + a$. For a map of $C$ channels one
+# layer writes $2C$ parameters: first the $C$ numbers $a$, then the $C$ shifts $b$. By hand, for two channels of one
+# pixel each, with the values 10 and 20, and the parameters $(0.5, -1, 3, 4)$:
+
+# %%
+from mmgen_course.check import check
+
+print(f"channel 0: {10 * 1.5 + 3:.0f}, channel 1: {20 * 0 + 4}")
+
+
+# %% tags=["exercise"]
+def film_map(maps, parameters):
+    """Maps (N, C, H, W), parameters (N, 2C) -> maps of the same shape."""
+    # BEGIN SOLUTION
+    # Two axes more, so that each number meets all pixels of its channel. Torch matches axes from the last one on:
+    # without them samples and channels meet rows and columns, and where the sizes happen to agree no error tells.
+    # With all parameters 0 the map comes back as it was. Without the 1 the map would be black at the start, and what
+    # stands before it in the network would get no gradient.
+    a, b = parameters[:, :, None, None].chunk(2, dim=1)  # (N, C, 1, 1) each
+    return (1 + a) * maps + b
+    # END SOLUTION
+
+
+# %%
+check(film_map)
+
+# %% [markdown]
+# ### 2. Who knows whose colour it is?
+#
+# 3 points, 10 minutes. A stricter count of hard questions, that of the benchmark *Winoground* (T. Thrush et al., CVPR
+# 2022). Each of $n$ pairs has two pictures and two captions in the same words, such as two scenes with swapped colours.
+# Picture 0 belongs to caption 0, picture 1 to caption 1. Reported are three shares of the pairs: **text**, where both
+# pictures have their own caption nearer than the other one; **image**, where both captions have their own picture
+# nearer; **group**, where all four are right. A tie is no preference. One pair by hand, a picture a row, a caption a
+# column:
+
+# %%
+pair = [[0.9, 0.7], [0.5, 0.6]]
+print("picture 0 prefers its own caption:", pair[0][0] > pair[0][1], "- picture 1:", pair[1][1] > pair[1][0])
+print("caption 0 prefers its own picture:", pair[0][0] > pair[1][0], "- caption 1:", pair[1][1] > pair[0][1])
+print("so text is right, image and group are wrong")
+
+
+# %% tags=["exercise"]
+def binding_scores(s):
+    """Similarities (n, 2, 2), s[i, a, b] of picture a and caption b of pair i -> (text, image, group), three shares."""
+    # BEGIN SOLUTION
+    # A picture compares within its row, a caption within its column; "both" is asked of each pair before the mean.
+    # Whoever guesses is right on text in 1 of 4 pairs, and on group in 1 of 6: both partners must be the two largest
+    # of four numbers. Counted singly it would look like one half.
+    # With >= a bag of words, which cannot tell the two captions apart, would get text right everywhere.
+    own0, own1, a, b = s[:, 0, 0], s[:, 1, 1], s[:, 0, 1], s[:, 1, 0]
+    text = (own0 > a) & (own1 > b)
+    image = (own0 > b) & (own1 > a)
+    return tuple(right.double().mean().item() for right in (text, image, text & image))
+    # END SOLUTION
+
+
+# %%
+check(binding_scores)
+
+# %% [markdown]
+# ### 3. More strangers for nothing
+#
+# 3 points, 12 minutes. A larger batch is a harder test, and costs memory. But captions of earlier batches can be kept,
+# as vectors, to serve as further strangers. They are constants: what made them is gone, so **no gradient** may flow to
+# them. The loss is (eq:info-nce), from picture to caption only, with $n + m$ candidates for each picture: the $n$
+# captions of the batch and the $m$ remembered ones. The vectors come in any length, and scores are cosines divided by
+# $\tau$. Return the loss; `check` looks at its gradients, too. One picture by hand, its own caption with cosine 0.8,
+# another with 0.3, a remembered one with 0.7, and $\tau = 0.1$:
+
+# %%
+own, other, remembered = (math.exp(cosine / 0.1) for cosine in (0.8, 0.3, 0.7))
+print(f"without memory {-math.log(own / (own + other)):.3f} nats,", end=" ")
+print(f"with it {-math.log(own / (own + other + remembered)):.3f}")
+
+
+# %% tags=["exercise"]
+def info_nce_with_memory(f, g, memory, tau):
+    """Pictures f, captions g (n, d), remembered captions (m, d), of any length; tau > 0 -> the loss."""
+    # BEGIN SOLUTION
+    # Only `memory` is cut off. Detach the joined candidates, and the captions of the batch would not learn either.
+    # The batch comes first, so candidate i is still the partner of picture i; behind the memory it would be m + i.
+    # Remembered vectors are brought to length 1 like all others, or long ones would push harder.
+    # log(n + m) - loss is the new ceiling of (eq:info-nce-bound), if the memory is drawn independently.
+    u, candidates = F.normalize(f, dim=1), F.normalize(torch.cat([g, memory.detach()]), dim=1)
+    return F.cross_entropy(u @ candidates.T / tau, torch.arange(len(u)))  # (n, n + m)
+    # END SOLUTION
+
+
+# %%
+check(info_nce_with_memory)
+
+# %% [markdown]
+# ### 4. Strangers that are none
+#
+# 4 points, 15 minutes. In a batch of digits several pictures share a caption, and (eq:info-nce) pushes them apart. Make
+# all of them right: where $k$ of the $n$ captions of a question are right, each should get the probability $1/k$. So
+# the loss of a question is the cross-entropy with these shares for the truth. The mean runs over the $n$ questions of
+# each kind, then over both kinds, as in (eq:clip-loss); scores are cosines divided by $\tau$. One question by hand,
+# where the first two of four captions are right:
+
+# %%
+for p in ([0.4, 0.3, 0.2, 0.1], [0.7, 0.1, 0.1, 0.1], [0.5, 0.5, 0.0, 0.0]):
+    print(p, f"costs {-0.5 * math.log(p[0]) - 0.5 * math.log(p[1]):.2f} nats")
+
+
+# %% tags=["exercise"]
+def twins_loss(f, g, caption, tau):
+    """Pictures f, captions g (n, d), the number of each caption (n,): equal ones have the same; tau > 0 -> a number."""
+    # BEGIN SOLUTION
+    # The truth of row i is 1/k where the caption's number is that of i. The table of who equals whom is symmetric, so
+    # the same truth serves both ways; the two softmaxes differ.
+    # The logarithm stands inside the mean over right answers: (0.7, 0.1) costs more than (0.4, 0.3). The logarithm of
+    # their sum would be content with one of them. A perfect reader pays log k, not 0.
+    scores = F.cosine_similarity(f[:, None], g, dim=-1) / tau  # (n, n)
+    same = caption[:, None] == caption  # (n, n)
+    truth = same / same.sum(dim=1, keepdim=True)
+    return (F.cross_entropy(scores, truth) + F.cross_entropy(scores.T, truth)) / 2
+    # END SOLUTION
+
+
+# %%
+check(twins_loss)
+
+# %% [markdown]
 # ## What to remember
 #
 # - A shared space is two maps and one rule: partners together, strangers apart. Only directions count.

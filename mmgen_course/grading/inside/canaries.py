@@ -108,10 +108,10 @@ def disk(_: Any) -> str:
 
 
 def forks(_: Any) -> str:
-    """Start five hundred processes."""
+    """Start two hundred processes."""
     children: list[int] = []
     try:
-        while len(children) < 500:
+        while len(children) < 200:
             child = os.fork()
             if not child:
                 time.sleep(10)

@@ -1,0 +1,220 @@
+"""A class is graded once, whatever interrupts it: results are whole, found again by their keys, never a false zero."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+from corpus import honest_cells, notebook_of
+from distributed import LocalCluster
+
+from mmgen_course.grading import judge, run, walls
+from mmgen_course.grading.cluster import grade_with_dask
+from mmgen_course.grading.results import Results, key_of
+from mmgen_course.grading.run import NotContained, ensure_contained, grade_all
+from mmgen_course.grading.sandbox import Infrastructure, Sandbox, why_not_contained
+from mmgen_course.grading.submissions import collect, submission
+
+contained = pytest.mark.skipif(bool(why_not_contained()), reason=why_not_contained() or "contained")
+
+
+@pytest.fixture(scope="module")
+def school(tmp_path_factory):
+    """A class of eight: seven right, one wrong."""
+    folder = tmp_path_factory.mktemp("class")
+    for i in range(8):
+        cells = [f"number = {i}", *honest_cells().values()]
+        if i == 5:
+            cells[2] = "def kl_between(*a): return 0.0"
+        (folder / f"student{i}.ipynb").write_bytes(notebook_of(cells))
+    return folder
+
+
+def scores(outcomes):
+    return {outcome["student"]: (outcome["state"], outcome["points"], outcome["of"]) for outcome in outcomes}
+
+
+EXPECTED = {f"student{i}": ("graded", 8 if i == 5 else 12, 12) for i in range(8)}
+
+
+@contained
+def test_a_class_is_graded_and_a_second_run_finds_all_results(school, tmp_path, monkeypatch):
+    results = Results(tmp_path)
+    assert scores(grade_all(collect(school), results, jobs=2)) == EXPECTED
+    assert scores(results.all()) == EXPECTED
+    monkeypatch.setattr(run, "outcome_of", None)  # nothing is asked again
+    assert scores(grade_all(collect(school), Results(tmp_path), jobs=2)) == EXPECTED
+
+
+@contained
+def test_no_process_outlives_the_grading(school, tmp_path):
+    before = set(psutil.Process().children(recursive=True))
+    list(grade_all(collect(school), Results(tmp_path), jobs=2))
+    assert set(psutil.Process().children(recursive=True)) == before
+
+
+COMMAND = "import sys; from mmgen_course.cli import main; sys.argv[0] = 'mmgen'; main()"
+
+
+@contained
+def test_a_killed_run_goes_on_where_it_was_and_loses_and_doubles_nothing(school, tmp_path):
+    command = [sys.executable, "-c", COMMAND, "grade", str(school), "--out", str(tmp_path), "--jobs", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while len(list((tmp_path / "results").glob("*.json"))) < 3 and process.poll() is None:
+        time.sleep(0.02)
+    inside = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = len(list((tmp_path / "results").glob("*.json")))
+    assert 3 <= done < 8
+    assert not psutil.wait_procs(inside, timeout=10)[1]  # bubblewrap ends with whoever started it
+    finished = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
+    assert json.loads(finished.stdout)["graded"] == 8
+    assert scores(Results(tmp_path).all()) == EXPECTED
+    assert len(list((tmp_path / "results").iterdir())) == 8
+
+
+def test_a_half_written_or_failed_result_is_not_taken_for_done(tmp_path):
+    results = Results(tmp_path)
+    results.write({"key": "a", "state": "graded"})
+    results.write({"key": "b", "state": "not graded"})
+    results.path("c").write_text('{"key": "c", "sta')
+    assert results.done("a") == {"key": "a", "state": "graded"}
+    assert [results.done(key) for key in "bcd"] == [None, None, None]
+
+
+def test_what_a_killed_run_was_writing_is_cleaned_up_and_the_secret_stays(tmp_path):
+    first = Results(tmp_path)
+    (first.folder / "x.json.123.partial").write_text("{")
+    second = Results(tmp_path)
+    assert second.secret == first.secret
+    assert len(second.secret) == 32
+    assert (tmp_path / "secret").stat().st_mode & 0o077 == 0
+    assert list(second.folder.iterdir()) == []
+
+
+def test_the_key_is_another_for_another_student_file_or_content():
+    made = [
+        submission(file, notebook_of([text]))
+        for file, text in (("a.ipynb", "x"), ("b.ipynb", "x"), ("a/1.ipynb", "x"), ("a.ipynb", "y"))
+    ]
+    assert len({key_of(one) for one in made}) == 4
+
+
+# ---- our own faults
+
+
+def test_a_fault_of_ours_is_tried_again_and_then_not_graded_and_never_a_zero(monkeypatch):
+    tries = []
+
+    class Broken(Sandbox):
+        def start(self):
+            tries.append(1)
+            raise Infrastructure("no more processes")
+
+    outcome = judge.grade(Broken(), submission("a.ipynb", notebook_of(list(honest_cells().values()))), b"")
+    assert outcome["state"] == "not graded"
+    assert outcome["reason"] == "no more processes"
+    assert {result["state"] for result in outcome["exercises"].values()} == {"not graded"}
+    assert len(tries) == judge.TRIES * 4
+
+
+@contained
+def test_a_sandbox_that_dies_in_the_middle_is_started_anew():
+    sandbox = Sandbox()
+    sandbox.start()
+    os.kill(sandbox.process.pid, signal.SIGKILL)
+    sandbox.process.wait()
+    outcome = judge.grade(sandbox, submission("a.ipynb", notebook_of(list(honest_cells().values()))), b"")
+    sandbox.close()
+    assert (outcome["state"], outcome["points"]) == ("graded", 12)
+
+
+# ---- what may be called contained
+
+
+@contained
+def test_every_canary_is_held_here():
+    assert set(ensure_contained().values()) == {""}
+
+
+@contained
+def test_holes_in_the_walls_are_found_by_their_canaries(monkeypatch):
+    arguments = list(walls._arguments())
+    hidden = arguments.index(str(walls.PACKAGE / "exercises" / "lessons"))
+    unmasked = arguments[: hidden - 1] + arguments[hidden + 3 :]  # the right answers can be read
+    monkeypatch.setattr(walls, "_arguments", lambda: ["--ro-bind", "/etc", "/etc", *unmasked, "--share-net"])
+    with pytest.raises(NotContained) as refused:
+        ensure_contained()
+    for canary in ("files", "network", "answers"):
+        assert f"canary '{canary}' reached" in str(refused.value)
+    assert "canary 'environment'" not in str(refused.value)
+
+
+@contained
+def test_walls_that_are_missing_inside_are_found_by_their_canaries(tmp_path, monkeypatch):
+    # a copy of the package in which one learner keeps capabilities, may call anything, and leaves processes behind
+    copy = tmp_path / "mmgen_course"
+    subprocess.run(["cp", "-r", str(walls.PACKAGE), str(copy)], check=True)
+    module = copy / "grading" / "inside" / "isolation.py"
+    text = module.read_text()
+    for wall in ("_drop_capabilities()", "_forbid_calls()"):
+        assert f"    {wall}\n" in text
+        text = text.replace(f"    {wall}\n", "")
+    module.write_text(text)
+    for name in ("mmgen_course.grading.walls", "mmgen_course.grading.probes", "mmgen_course.grading.sandbox"):
+        monkeypatch.setattr(f"{name}.PACKAGE", copy)
+    with pytest.raises(NotContained) as refused:
+        ensure_contained()
+    for canary in ("namespaces", "calls"):
+        assert f"canary '{canary}' reached" in str(refused.value)
+
+
+def test_without_bubblewrap_the_reason_and_the_remedy_are_said(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    with pytest.raises(NotContained, match="bubblewrap is not installed: `apt install bubblewrap`"):
+        ensure_contained()
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(NotContained, match="bubblewrap needs Linux"):
+        ensure_contained()
+
+
+def test_a_bubblewrap_that_does_not_work_is_not_contained(tmp_path, monkeypatch):
+    fake = tmp_path / "bwrap"
+    fake.write_text("#!/bin/sh\necho 'No permissions to create new namespace' >&2\nexit 1\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(NotContained, match=r"the sandbox does not work here: .*No permissions to create new namespace"):
+        ensure_contained()
+
+
+def test_uncontained_grading_gives_the_same_scores_and_carries_the_mark(school, tmp_path):
+    outcomes = list(grade_all(collect(school), Results(tmp_path), jobs=1, contained=False))
+    assert scores(outcomes) == EXPECTED
+    assert {outcome["isolation"] for outcome in outcomes} == {"uncontained"}
+
+
+# ---- Dask
+
+
+@contained
+def test_a_dask_worker_that_is_killed_costs_no_result(school, tmp_path):
+    results = Results(tmp_path)
+    # every task may be lost once with the worker that is killed
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        outcomes = []
+        for outcome in grade_with_dask(cluster.scheduler_address, collect(school), results):
+            if not outcomes:
+                os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
+            outcomes.append(outcome)
+    assert scores(outcomes) == scores(results.all()) == EXPECTED
+    assert len(outcomes) == len(EXPECTED)  # none twice
+
+
+def test_a_scheduler_that_is_not_there_is_an_error_in_a_sentence(school, tmp_path):
+    with pytest.raises(OSError, match="Timed out"):
+        list(grade_with_dask("tcp://127.0.0.1:9", collect(school), Results(tmp_path)))

@@ -51,7 +51,7 @@ def grade(
             err.print(f"contained: {len(ensure_contained())} canaries held")
         except NotContained as error:
             fail(
-                f"not graded, because the students' code cannot be contained: {error}. --allow-uncontained runs it as you"
+                f"the students' code cannot be contained: {error}. --allow-uncontained runs it as you"
             )
     try:
         collected = list(collect(submissions))

@@ -92,13 +92,14 @@ def _asked(
             with sandbox.worker() as worker:
                 worker.tell(list(submission.cells), time.monotonic() + seconds)
                 _with_one_worker(worker, waiting, results, secret + submission.sha256.encode(), seconds)
-        except (Infrastructure, OSError) as error:
+        except Exception as error:  # the learner's faults are all answers: what is raised here is ours
             sandbox.close()
             exercise, attempt = waiting.popleft()
             if attempt < TRIES:
                 waiting.appendleft((exercise, attempt + 1))
             else:
-                results[exercise.name] = Result("not graded", 0, exercise.points, _cut(str(error)))
+                reason = str(error) if isinstance(error, Infrastructure) else f"{type(error).__name__}: {error}"
+                results[exercise.name] = Result("not graded", 0, exercise.points, _cut(reason))
     return {exercise.name: results[exercise.name] for exercise in exercises}
 
 

@@ -49,6 +49,7 @@ class Worker:
 
     def __init__(self, channel: socket.socket, line: socket.socket, control: socket.socket) -> None:
         self.channel, self.line, self.control = channel, line, control
+        self.ended = False
 
     def ask(self, message: Any, end: float) -> Any:
         """Send a message, and return the answer; `end` is a time of `time.monotonic()`."""
@@ -67,7 +68,9 @@ class Worker:
             self.line.close()
         self.control.settimeout(ANSWER_SECONDS)
         try:
-            return json.loads(_line(self.control))
+            report = json.loads(_line(self.control))
+            self.ended = True
+            return report
         except (OSError, EOFError, ValueError) as error:
             raise Infrastructure(f"the sandbox does not answer: {type(error).__name__}") from None
 
@@ -126,7 +129,7 @@ class Sandbox:
 
     @contextmanager
     def worker(self, seconds: float = SECONDS_OF_ALL) -> Iterator[Worker]:
-        """A fresh worker, ended with the block."""
+        """A fresh worker, for as long as the block; whoever leaves it without having ended it ends the sandbox too."""
         if self.control is None:
             self.start()
         assert self.control
@@ -140,7 +143,12 @@ class Sandbox:
                 except OSError:
                     self.close()
                     raise Infrastructure("the sandbox has ended") from None
-            yield Worker(ours, line, self.control)
+            worker = Worker(ours, line, self.control)
+            try:
+                yield worker
+            finally:
+                if not worker.ended:  # its report would be taken for the next one's
+                    self.close()
 
     def close(self) -> None:
         """End the process and all that runs in it."""

@@ -1242,9 +1242,9 @@ check(kl_between)
 # %% [markdown]
 # ### 2. Two draws that lean to opposite sides
 #
-# 2 points, 8 minutes. A gradient from one draw is noisy. Cheap help: draw twice, with the noise and with minus the noise
-# (*antithetic* draws); what is linear in the noise cancels in their mean. With $\mu = 1$, $\sigma = 2$ and noise 0.5 the
-# two are 2 and 0, and their mean is $\mu$.
+# 2 points, 8 minutes. A gradient from one draw is noisy. Cheap help: draw twice, with the noise and with minus the
+# noise (*antithetic* draws); what is linear in the noise cancels in their mean. With $\mu = 1$, $\sigma = 2$ and noise
+# 0.5 the two are 2 and 0, and their mean is $\mu$.
 
 # %%
 assert (1 + 2 * 0.5, 1 - 2 * 0.5) == (2, 0)

@@ -33,14 +33,20 @@ class Infrastructure(Exception):
 
 
 def why_not_contained() -> str:
-    """Why untrusted code cannot be contained on this machine, and what helps; empty if bubblewrap is there.
+    """Why untrusted code cannot be contained on this machine, and what helps; empty if bubblewrap builds its walls.
 
-    Whether it really contains is for `probes` to say.
+    Whether they hold is for `probes` to say.
     """
     if sys.platform != "linux":
         return f"bubblewrap needs Linux, and this is {platform.system()}: use a Linux machine, or WSL2 on Windows"
     if not shutil.which("bwrap"):
         return "bubblewrap is not installed: `apt install bubblewrap`, or your system's package of that name"
+    with tempfile.TemporaryFile() as arguments:
+        command = walled(["/usr/bin/true"], arguments)
+        run = subprocess.run(command, env={}, pass_fds=[arguments.fileno()], capture_output=True, check=False)
+    if run.returncode:
+        advice = "are user namespaces switched off? (Ubuntu 24.04 wants an AppArmor profile for bwrap)"
+        return f"bubblewrap cannot build its walls here: {run.stderr.decode(errors='replace').strip()[:200]}; {advice}"
     return ""
 
 

@@ -801,6 +801,141 @@ assert min(by_digit[0], by_digit[8]) > 0.8 > 0.3 > max(by_digit[d] for d in (2, 
 # exchange. Whether a data set may be flipped is a question about its pictures *and* its sentences.
 
 # %% [markdown]
+# ## Exercises
+#
+# Write the body of each function and run its cell, then the cell below it. `check` says what came and what was
+# expected; where it knows the mistake, it names it. 12 points, 47 minutes; your progress is kept.
+#
+# ### 1. What a network gives back
+#
+# 2 points, 8 minutes. A network gives $n$ pictures in one tensor, normalised with a mean and a standard deviation of
+# its own for each channel, and nothing stops it from leaving the range. Make bytes of them, with the channels last: the
+# nearest of the 256 levels; 0 for what would be darker than black, 255 for what would be brighter than white. You may
+# use `torch` and `rearrange`. For one channel and three values of $z$, before anything is rounded:
+
+# %%
+from mmgen_course.check import check
+
+for value in (-2.3, 0.1, 2.5):
+    print(f"z = {value:4}: {255 * (0.485 + 0.229 * value):6.2f}")
+
+
+# %% tags=["exercise"]
+def to_pixels(z, mean, std):
+    """z (n, 3, h, w), normalised with mean (3,) and std (3,) -> bytes, torch.uint8, (n, h, w, 3)."""
+    # BEGIN SOLUTION
+    # What was done last is undone first, by (eq:denormalise). `reshape(3, 1, 1)` gives each channel its number: without
+    # it torch would line up std with the columns. Then round, limit, convert. A conversion alone would cut off (half of
+    # the bytes one too small) and begin again at 0 after 255 (black spots where the picture is brightest).
+    levels = 255 * (std.reshape(3, 1, 1) * z + mean.reshape(3, 1, 1))
+    limited = levels.round().clamp(0, 255).to(torch.uint8)
+    return rearrange(limited, "n c h w -> n h w c")
+    # END SOLUTION
+
+
+# %%
+check(to_pixels)
+
+# %% [markdown]
+# ### 2. The numbers of a data set
+#
+# 3 points, 12 minutes. Where do a $\mu$ and a $\sigma$ like the six of ImageNet come from? The photographs do not fit
+# into memory together, and they are not equally large. So somebody noted of each one the mean and the standard
+# deviation of each channel, and the number of pixels. Make of these notes the mean and the standard deviation of **all
+# pixels together**, without the pictures. Every standard deviation here is the root of the mean squared distance from
+# the mean (`correction=0`). You may use `torch`. A black picture of 100 pixels and a white one of 300, both with a
+# standard deviation of 0:
+
+# %%
+together = torch.cat([torch.zeros(100), torch.ones(300)])
+print(f"mean {together.mean():.3f}, standard deviation {together.std(correction=0):.3f}")
+
+
+# %% tags=["exercise"]
+def pooled_statistics(means, stds, counts):
+    """Of n pictures: means and stds (n, 3), counts (n,), of pixels, whole numbers -> mean (3,) and std (3,)."""
+    # BEGIN SOLUTION
+    # Sums over pixels add up, so means do if each picture weighs what it has pixels; and the mean of x^2 is mu^2 +
+    # sigma^2, as in (eq:bowl). Standard deviations do not add up: their mean, which ImageNet's numbers probably are,
+    # leaves out how far the pictures differ from each other, and is too small.
+    share = (counts / counts.sum())[:, None]
+    mean = (share * means).sum(dim=0)
+    mean_square = (share * (stds**2 + means**2)).sum(dim=0)
+    return mean, (mean_square - mean**2).sqrt()
+    # END SOLUTION
+
+
+# %%
+check(pooled_statistics)
+
+# %% [markdown]
+# ### 3. Who may have posed?
+#
+# 4 points, 15 minutes. A small line was made by looking at every $s$-th pixel of a large one, without anti-aliasing,
+# and shows a wave of `seen` periods a new pixel, between 0 and $\frac12$. Which waves can the large line have held?
+# Turn (eq:alias) round: list **all** frequencies from 0 to $\frac12$, in periods an old pixel. The step $s \ge 1$ need
+# not be whole; think of a wave that goes on between the pixels. You may use `torch`. Three of them for $s = 5$ and
+# `seen` 0.2, and what is seen of each in six looks:
+
+# %%
+for f in (0.04, 0.16, 0.24):
+    print(f"{f}: {np.cos(2 * np.pi * f * 5 * np.arange(6)).round(2)}")
+
+
+# %% tags=["exercise"]
+def true_frequencies(seen, s):
+    """Two numbers, 0 < seen < 1/2 -> a tensor (k,) of all f in [0, 1/2] that look like `seen`, ascending."""
+    # BEGIN SOLUTION
+    # From one look to the next the wave turns f s times: a whole number of turns, which hide, and `seen` of a turn
+    # forwards or backwards, which a cosine cannot tell apart. So f s = k + seen or k - seen. The commonest mistake is
+    # to forget the second kind, half of all. Nothing above 1/2 is left to list: pixels cannot hold it.
+    k = torch.arange(int(s) + 2)
+    f = torch.cat([k + seen, k - seen]) / s
+    return f[(f >= 0) & (f <= 0.5)].sort().values
+    # END SOLUTION
+
+
+# %%
+check(true_frequencies)
+
+# %% [markdown]
+# ### 4. Half a turn
+#
+# 3 points, 12 minutes. Lay the picture on the table and turn it by half a turn: top becomes bottom, left becomes right.
+# Turn all that belongs to it. A **box** frames a thing by four edges, left, top, right, bottom, counted in pixels from
+# the left and from the top of the picture, so `(0, 0, w, h)` frames everything. In the caption, which is in lower case,
+# *left* and *right*, *top* and *bottom*, *above* and *below* change places, and nothing else changes. A *bright* star
+# is still bright, and marks may stand beside a word, as in *top-left,*. You may use `torch` and `re`. One line of five
+# pixels, with a box around the first two:
+
+# %%
+import re
+
+line = torch.tensor([5, 6, 7, 8, 9])
+print("edges 0 and 2:", line[0:2].tolist(), "- after half a turn, edges 3 and 5:", line.flip(0)[3:5].tolist())
+print(re.findall(r"\w+", "a bright star at the top-left, above it a cross."))
+
+
+# %% tags=["exercise"]
+def half_turn(image, boxes, caption):
+    """image (3, h, w), boxes (k, 4), whole numbers, caption -> the three after half a turn, a tuple."""
+    # BEGIN SOLUTION
+    # Two `replace` one after the other would take back what the first one did, and make "bleft" of "bright": go through
+    # the whole words once. An edge x becomes w - x, and the two edges change places, or left would be larger than
+    # right; W - 1 - j of (eq:flip) is for pixels, and edges are one more.
+    pairs = [("left", "right"), ("top", "bottom"), ("above", "below")]
+    instead = dict(pairs + [(there, here) for here, there in pairs])
+    turned_caption = re.sub(r"\w+", lambda match: instead.get(match[0], match[0]), caption)
+    h, w = image.shape[1:]
+    turned_boxes = torch.tensor([w, h, w, h]) - boxes[:, [2, 3, 0, 1]]
+    return image.flip(1, 2), turned_boxes, turned_caption
+    # END SOLUTION
+
+
+# %%
+check(half_turn)
+
+# %% [markdown]
 # ## What to remember
 #
 # - Bytes to tensor: move the channel axis to the front (never `reshape`), divide by 255; back: multiply, **round**.

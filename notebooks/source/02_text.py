@@ -943,6 +943,138 @@ assert 0.05 < low < 0.2 < high
 # known, as *byte-pair encoding* does (Sennrich et al., below): nothing is unknown any more, and texts become longer.
 
 # %% [markdown]
+# ## Exercises
+#
+# Write the body of each function and run its cell, then the cell below it. `check` says what came and what was
+# expected; where it knows the mistake, it names it. 12 points, 45 minutes; your progress is kept.
+#
+# ### 1. What a vocabulary knows of new texts
+#
+# 3 points, 12 minutes. Coverage was counted on the very texts that the vocabulary was made of. What counts is the next
+# text. Take the `size` most frequent words of the training texts, ties in alphabetical order, and cut by `tokenize`. Of
+# the **new** texts, which share of all tokens do they know, and which share of the texts do they know whole? You may
+# use `Counter`, `tokenize` and `Vocabulary`. Suppose that the training texts are "a red star" and "a red cross", and
+# `size` is 2, so that *a* and *red* are known. Two new texts:
+
+# %%
+from mmgen_course.check import check
+
+for text in ("A red, red star!", "a red"):
+    print(tokenize(text), "- known:", [word in {"a", "red"} for word in tokenize(text)])
+print(f"tokens {(3 + 2) / (6 + 2)}, whole texts {1 / 2}")
+
+
+# %% tags=["exercise"]
+def known_shares(train, new, size):
+    """Two lists of texts and a number of words -> the share of tokens and the share of whole texts, of new."""
+    # BEGIN SOLUTION
+    # A vocabulary never sees the texts that it is judged on: counting their words too would flatter it. All tokens
+    # count alike, so sum over all texts before you divide; a mean of the texts' own shares gives short texts more
+    # weight. One unknown word spoils a whole text, so the second share is as a rule far below the first one.
+    counts = Counter(word for text in train for word in tokenize(text))
+    frequent = sorted(counts, key=lambda word: (-counts[word], word))[:size]
+    rows = [[word in frequent for word in tokenize(text)] for text in new]
+    tokens_known, texts_known = sum(map(sum, rows)), sum(map(all, rows))
+    return tokens_known / sum(map(len, rows)), texts_known / len(rows)
+    # END SOLUTION
+
+
+# %%
+check(known_shares)
+
+# %% [markdown]
+# ### 2. Filling on the left
+#
+# 2 points, 8 minutes. A model that writes on, word by word, looks for the last word of each row in the last column. So
+# its batches are filled at the beginning. Give the ids, the mask, and the **place** of each token in its own sentence:
+# 0 for the first real one, then 1, 2 and so on, and 0 at `<pad>`. You may use `torch` and `PAD`. By hand, for the rows
+# `[2, 7, 9]` and `[2, 8]`:
+
+# %%
+by_hand = {"ids": [[2, 7, 9], [0, 2, 8]], "mask": [[1, 1, 1], [0, 1, 1]], "places": [[0, 1, 2], [0, 0, 1]]}
+for name, rectangle in by_hand.items():
+    print(f"{name:6}", rectangle)
+
+
+# %% tags=["exercise"]
+def pad_left(rows):
+    """N lists of ids -> ids (N, T), torch.long, mask (N, T), torch.bool, and places (N, T), torch.long."""
+    # BEGIN SOLUTION
+    # T is the length of the longest row. Now the filling comes first, so a column is real from T - length on; the mask
+    # of the lesson, `arange(T) < length`, would call the filling real. The running sum of the mask counts the token
+    # itself, hence - 1, and at <pad> it would be -1: as an index that is the last row of a table, without any error.
+    length = torch.tensor([len(row) for row in rows])[:, None]
+    T = int(length.max())
+    ids = torch.tensor([[PAD] * (T - len(row)) + row for row in rows])
+    mask = torch.arange(T) >= T - length
+    return ids, mask, (mask.cumsum(dim=1) - 1).clamp(min=0)
+    # END SOLUTION
+
+
+# %%
+check(pad_left)
+
+# %% [markdown]
+# ### 3. The mean and the largest
+#
+# 3 points, 10 minutes. A mean hides a single strong word. So programs put two summaries side by side: of each of the
+# $d$ numbers the mean over the real tokens, (eq:masked-mean), and the largest value among them. The mask need not be
+# true at the beginning only; each row has at least one real token. And at `<pad>` may stand **anything**: what an
+# earlier layer has made of the filling is nobody's business, be it infinite. You may use `torch`. A row of four
+# positions, of which two are real, and what a product with the mask does to it:
+
+# %%
+row, real = torch.tensor([-3.0, 5.0, -1.0, torch.inf]), torch.tensor([True, False, True, False])
+print("wanted:", [(-3.0 - 1.0) / 2, max(-3.0, -1.0)], "- product:", (real * row).tolist())
+
+
+# %% tags=["exercise"]
+def mean_and_max(e, mask):
+    """e (N, T, d), mask (N, T), True where a token is real -> (N, 2 d): the means, then the maxima."""
+    # BEGIN SOLUTION
+    # Write over the filling, do not multiply it away: 0 times infinity is nan. What to write depends on what follows: 0
+    # adds nothing to a sum, but it is larger than every negative number. For a maximum the neutral number is minus
+    # infinity. Divide by the number of real tokens, which differs from row to row.
+    filling = ~mask[..., None]
+    mean = e.masked_fill(filling, 0).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+    largest = e.masked_fill(filling, -torch.inf).amax(dim=1)
+    return torch.cat([mean, largest], dim=1)
+    # END SOLUTION
+
+
+# %%
+check(mean_and_max)
+
+# %% [markdown]
+# ### 4. All but the order
+#
+# 4 points, 15 minutes. By (eq:bag) a mean of word vectors forgets the order. Does it forget anything else? You know the
+# table of vectors, one row for each of $V$ words, the mean of a text of $n$ words, stored to three decimals, and $n$.
+# There are at least as many numbers in a vector as words, and no vector is a mixture of the others. Say how often each
+# word occurs. You may use `torch`. Two words with the vectors $(2, 0)$ and $(1, 1)$, and a text of four words with the
+# mean $(1.25, 0.75)$: the sum is $(5, 3)$. Only the second word has a second number, so it occurs 3 times; what is left
+# is $(2, 0)$, the first word, once.
+
+# %%
+print("sum:", [4 * 1.25, 4 * 0.75], "- again:", [1 * 2 + 3 * 1, 1 * 0 + 3 * 1])
+
+
+# %% tags=["exercise"]
+def bag_from_mean(mean, table, n):
+    """mean (d,) of n word vectors, table (V, d) with V <= d -> how often each word occurs, torch.long, (V,)."""
+    # BEGIN SOLUTION
+    # n times the mean is the sum of b_v e_v: d equations for V unknown numbers, which the three decimals satisfy only
+    # nearly, so take least squares, and round. A product with each vector alone, the similarity of search engines,
+    # would count right only if the vectors stood at right angles. So the mean knows the whole bag, and not the order.
+    answer = torch.linalg.lstsq(table.T, n * mean[:, None]).solution
+    return answer[:, 0].round().long()
+    # END SOLUTION
+
+
+# %%
+check(bag_from_mean)
+
+# %% [markdown]
 # ## What to remember
 #
 # - Cut by rules that you can name. `split()` takes every mark for a part of a word.

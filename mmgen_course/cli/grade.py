@@ -50,9 +50,7 @@ def grade(
         try:
             err.print(f"contained: {len(ensure_contained())} canaries held")
         except NotContained as error:
-            fail(
-                f"the students' code cannot be contained: {error}. --allow-uncontained runs it as you"
-            )
+            fail(f"the students' code cannot be contained: {error}. --allow-uncontained runs it as you")
     try:
         collected = list(collect(submissions))
     except Refused as error:

@@ -5,6 +5,7 @@ Derived in lesson 05_attention. A. Vaswani et al., "Attention Is All You Need", 
 
 import math
 
+import numpy as np
 import torch
 from einops import rearrange
 from jaxtyping import Bool, Float
@@ -60,8 +61,8 @@ def _check(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> None:
     if k.shape[-2] != v.shape[-2]:
         raise ValueError(f"each key needs one value: {k.shape[-2]} keys, {v.shape[-2]} values; {came}")
     try:
-        batch = torch.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
-    except RuntimeError:
+        batch = np.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
+    except ValueError:
         raise ValueError(f"the axes before the last two must agree or be 1; {came}") from None
     if mask is None:
         return
@@ -69,8 +70,8 @@ def _check(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> None:
         raise ValueError(f"expected a boolean mask, True = may attend; came {mask.dtype}: for 0 and 1 give mask.bool()")
     want = (*batch, q.shape[-2], k.shape[-2])
     try:
-        fits = torch.broadcast_shapes(mask.shape, want) == want
-    except RuntimeError:
+        fits = np.broadcast_shapes(mask.shape, want) == want
+    except ValueError:
         fits = False
     if not fits:
         hint = "a mask (N, S) of the keys is given as mask[:, None, :]"

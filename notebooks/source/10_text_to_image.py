@@ -686,6 +686,171 @@ assert (orange["untrained"] * on_flower).sum() < 0.6
 # network that saw nothing but drawings finds an orange flower. To draw one, it would have to have seen many.
 
 # %% [markdown]
+# ## Exercises
+#
+# Write the body of each function and run its cell, then the cell below it. `check` says what came and what was
+# expected; where it knows the mistake, it names it. 12 points, 47 minutes; your progress is kept.
+#
+# ### 1. Between drawings
+#
+# 2 points, 8 minutes. A film that walks from one drawing to another needs noise in between. Mix $k$ noises, and the
+# mixture is too small: this is truncation that nobody asked for.
+
+# %%
+from mmgen_course.check import check
+
+one_noise, another = torch.randn(2, 10_000, 16, generator=torch.Generator().manual_seed(0))
+mixture = 0.75 * one_noise + 0.25 * another
+print(f"standard deviation: {one_noise.std():.2f} and {another.std():.2f}, three to one {mixture.std():.2f}")
+assert mixture.std() < 0.8
+
+# %% [markdown]
+# Mend it. Weights are above 0; only their proportions count, so 3 and 1 mean the same as 0.75 and 0.25. Then truncate
+# on purpose, as in (eq:truncation). You may rely on `torch`.
+
+
+# %% tags=["exercise"]
+def blended_noise(noises, weights, truncation):
+    """Standard normal (k, n, d), weights (k,), a number -> (n, d), each number from N(0, truncation^2)."""
+    # BEGIN SOLUTION
+    # Variances of independent numbers add, and a factor counts squared: the weighted sum has the variance
+    # sum of w^2; dividing by its root brings that back to 1. The commonest mistake divides by the sum of the weights:
+    # a mean of noises loses variance. To rescale each vector to the length sqrt(d) instead hardly shows in pictures,
+    # but puts all of them on one sphere.
+    mixed = torch.einsum("k,knd->nd", weights, noises)
+    return truncation * mixed / weights.square().sum().sqrt()
+    # END SOLUTION
+
+
+# %%
+check(blended_noise)
+
+# %% [markdown]
+# ### 2. What luck would score
+#
+# 3 points, 12 minutes. A painter heard *a striped star* and nothing else, and decided the rest by (eq:completion),
+# every scene with the same probability. Its caption match on longer captions is not 0: by luck some of its pictures
+# show them. A score means something only beside this number. By drawing:
+
+# %%
+luck = torch.Generator().manual_seed(0)
+heard_alone = scenes.parse("a striped star")
+imagined = [heard_alone.complete(luck) for _ in range(4000)]
+print(heard_alone.objects[0])
+for text in ("a large red star", "a hollow star", "a banded asterisk in the centre", "a star on a dark background"):
+    share = sum(scenes.parse(text).hold_for(scene) for scene in imagined) / 4000
+    print(f"{share:.2f} {text}")
+
+# %% [markdown]
+# Compute these numbers exactly: $\frac12 \cdot \frac18$, 0, $\frac15$ and $\frac12$. `scenes.parse(text)` has `objects`
+# (here always one) and `background`; None where nothing was said. `scenes.ATTRIBUTES` and `scenes.BACKGROUNDS` list
+# the values; an object alone stands in the centre or in a corner. You may rely on `scenes`.
+
+
+# %% tags=["exercise"]
+def chance_match(heard, asked):
+    """A sentence, and a list of sentences, about one object each -> {sentence of the list: probability}."""
+    # BEGIN SOLUTION
+    # What was heard is certain: a factor of 1 if it agrees, of 0 if not. What is asked but was not heard has 1 over
+    # the number of values; what is not asked may be anything. The commonest mistake takes the nine positions of the
+    # table for those of an object alone; another one compares words, and misses that "banded" is "striped".
+    numbers = {name: len(values) for name, values in scenes.ATTRIBUTES.items()} | {"position": 5, "background": 2}
+
+    def said(text):
+        found = scenes.parse(text)
+        return vars(found.objects[0]) | {"background": found.background}
+
+    known, chances = said(heard), dict.fromkeys(asked, 1.0)
+    for text in asked:
+        for name, value in said(text).items():
+            if value is not None:
+                chances[text] *= 1 / numbers[name] if known[name] is None else known[name] == value
+    return chances
+    # END SOLUTION
+
+
+# %%
+check(chance_match)
+
+# %% [markdown]
+# ### 3. The palette of a picture
+#
+# 3 points, 12 minutes. (eq:palette) the other way round: the picture $x$ is known, and the shares $\pi$ as well. Which
+# colours $c_k$ were mixed? Of two pixels, 0.9 of one grey and 0.1 of another made 0.7; 0.4 and 0.6 of them made 0.2.
+# The greys were 0.8 and $-0.2$:
+
+# %%
+print(f"{0.9 * 0.8 + 0.1 * -0.2:.1f} {0.4 * 0.8 + 0.6 * -0.2:.1f}")
+
+# %% [markdown]
+# A picture has more pixels than colours, and three channels. It was mixed exactly, up to rounding. You may rely on
+# `torch` and einops' `rearrange`.
+
+
+# %% tags=["exercise"]
+def palette_of_picture(picture, shares):
+    """A picture (3, h, w), and the share of each colour in each pixel (k, h, w) -> the colours (k, 3)."""
+    # BEGIN SOLUTION
+    # Every pixel is an equation for the k colours, linear, with its shares as coefficients; least squares solves them
+    # all at once, a column for each channel. The commonest mistake averages the pixels by their shares. That is right
+    # only where shares are 0 or 1: else each colour takes in what it was mixed with, and the palette turns grey.
+    pixels = rearrange(picture, "c h w -> (h w) c")
+    coefficients = rearrange(shares, "k h w -> (h w) k")
+    return torch.linalg.lstsq(coefficients, pixels).solution
+    # END SOLUTION
+
+
+# %%
+check(palette_of_picture)
+
+# %% [markdown]
+# ### 4. Words, or nothing
+#
+# 4 points, 15 minutes. By (eq:regions-ask) a region spends its whole unit among the words, also where the ground is
+# empty and no word concerns it. Give it a way out: a learned vector `nothing`, which is asked as if it were one more
+# word of every caption. Three equal scores, the values of two words 3 and 6, the value of nothing 0:
+
+# %%
+values = torch.tensor([0.0, 3.0, 6.0])  # nothing, word, word
+with_nothing, without = torch.zeros(3).softmax(0) @ values, torch.zeros(2).softmax(0) @ values[1:]
+print(f"told with nothing {with_nothing:.1f}, without {without:.1f}")
+
+# %% [markdown]
+# Write `forward`. Keys and values of `nothing` are made as those of the words are. `mask` is True where there is a
+# word; elsewhere is padding, which is never heard. A caption of the batch may have no word at all. One head; scores are
+# divided by the root of the length of a query; what a region is told is added to it. You may rely on `torch`.
+
+# %%
+from torch import nn
+
+
+# %% tags=["exercise"]
+class WordsOrNothing(nn.Module):
+    """Regions (n, r, width), words (n, t, dim) and their mask (n, t) -> regions (n, r, width)."""
+
+    def __init__(self, width, dim):
+        super().__init__()
+        self.to_q = nn.Linear(width, width, bias=False)
+        self.to_k, self.to_v = nn.Linear(dim, width, bias=False), nn.Linear(dim, width, bias=False)
+        self.nothing = nn.Parameter(torch.randn(dim))
+
+    def forward(self, regions, words, mask):
+        # BEGIN SOLUTION
+        # Nothing becomes word 0, before keys and values are made, and its place in the mask is True: so the softmax
+        # never divides 0 by 0. The commonest mistakes: padding with the score 0 (it gets exp(0) of the weight, not
+        # none), and weights that are masked after the softmax, which then sum to less than 1.
+        context = torch.cat([self.nothing.expand(len(words), 1, -1), words], dim=1)
+        heard = torch.cat([torch.ones_like(mask[:, :1]), mask], dim=1)[:, None]
+        scores = self.to_q(regions) @ self.to_k(context).mT / regions.shape[2] ** 0.5
+        told = scores.masked_fill(~heard, -torch.inf).softmax(dim=2) @ self.to_v(context)
+        return regions + told
+        # END SOLUTION
+
+
+# %%
+check(WordsOrNothing)
+
+# %% [markdown]
 # ## What to remember
 #
 # - The chain: tokens, GloVe, a reader for order, regions that ask words, convolutions, a palette. Each link is a tensor

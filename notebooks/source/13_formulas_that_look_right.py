@@ -940,6 +940,158 @@ assert single > 1
 # error. The others are off by nats for every digit.
 
 # %% [markdown]
+# ## Exercises
+#
+# Write the body of each function and run its cell, then the cell below it. `check` says what came and what was
+# expected; where it knows the mistake, it names it. 12 points, 45 minutes; your progress is kept.
+#
+# ### 1. Who plays best?
+#
+# 2 points, 8 minutes. (eq:museum-argmin) for a world so small that the game is a table: the generator chooses a row,
+# the discriminator sees which one, and chooses a column. The entry is $V$, which the discriminator wants large.
+
+# %%
+from mmgen_course.check import check
+
+payoffs = [[3, 1], [2, 5]]
+print("what each row costs the generator:", [max(row) for row in payoffs])
+
+# %% [markdown]
+# So the generator plays row 0, and the answer to it is column 0: $V = 3$. (If the discriminator had to choose first, it
+# would choose column 0, too, but the generator would answer with row 1, and $V = 2$.) You may rely on `torch`.
+
+
+# %% tags=["exercise"]
+def min_max_players(table):
+    """V for each row of the generator and each column of the discriminator (m, n) -> (row, column), two ints."""
+    # BEGIN SOLUTION
+    # Outside stands who moves first. The inner maximum is taken for every row, over columns (axis 1); only then the
+    # row is chosen, and the column that answers *this* row. The commonest mistakes: to return the value, as the formula
+    # of exhibit 7 does, and to let the two choose without seeing each other.
+    row = table.amax(dim=1).argmin().item()
+    return row, table[row].argmax().item()
+    # END SOLUTION
+
+
+# %%
+check(min_max_players)
+
+# %% [markdown]
+# ### 2. Away from zero
+#
+# 3 points, 10 minutes. Exhibit 6 fell at $\sigma \ne 1$. Its remedy (eq:museum-dot) has an agreement point as well: it
+# took the means of $q$ and $k$ for 0. After a layer with a bias they are not. What is the variance of the attention
+# score $q \cdot k / \sqrt d$ then? By draws, for $d = 2$:
+
+# %%
+mean_q, sd_q = torch.tensor([1.0, -2.0]), torch.tensor([0.5, 1.0])
+mean_k, sd_k = torch.tensor([3.0, 0.0]), torch.tensor([2.0, 1.0])
+normal = torch.randn(2, 400_000, 2, generator=torch.Generator().manual_seed(0))
+drawn_scores = ((mean_q + sd_q * normal[0]) * (mean_k + sd_k * normal[1])).sum(1) / 2**0.5
+print(f"variance of {len(drawn_scores):,} scores: {drawn_scores.var():.1f}; with all means 0 it would be 1")
+assert abs(drawn_scores.var() - 6.125) < 0.1
+
+# %% [markdown]
+# All $2d$ components are independent; each has a mean and a standard deviation of its own. (Here the exact answer is
+# 6.125.) You may rely on `torch`.
+
+
+# %% tags=["exercise"]
+def score_variance(mean_q, sd_q, mean_k, sd_k):
+    """Four tensors (d,) -> the variance of q . k / sqrt(d), a number."""
+    # BEGIN SOLUTION
+    # Var(q k) = E[q^2] E[k^2] - (E[q] E[k])^2 for one component: write each E[q^2] as sd^2 + mean^2, and three terms
+    # stay. Variances of independent components add, and 1/sqrt(d) counts squared. The commonest mistake is the formula
+    # that was derived for means of 0. Test it with sd_k = 0: a constant k still passes on what q does.
+    terms = (sd_q * sd_k) ** 2 + (mean_q * sd_k) ** 2 + (mean_k * sd_q) ** 2
+    return terms.sum() / len(terms)
+    # END SOLUTION
+
+
+# %%
+check(score_variance)
+
+# %% [markdown]
+# ### 3. Which noise made this picture?
+#
+# 3 points, 12 minutes. (eq:museum-transposed) the other way round. A picture of a given size is wanted from a stack of
+# transposed convolutions; which size must the noise have? Two layers, kernel, stride and padding $(4, 1, 0)$ and then
+# $(4, 2, 1)$:
+
+# %%
+stack = nn.Sequential(nn.ConvTranspose1d(1, 1, 4, 1, 0), nn.ConvTranspose1d(1, 1, 4, 2, 1))
+print({n: stack(torch.zeros(1, 1, n)).shape[2] for n in range(1, 6)})
+
+# %% [markdown]
+# So 12 pixels want a noise of size 3. No noise gives 11; and 6 would want a noise of size 0, which is none. You need no
+# library; layers come in the order in which a noise meets them.
+
+
+# %% tags=["exercise"]
+def noise_sizes(sizes, layers):
+    """Sizes of pictures, and (kernel, stride, padding) of each layer -> a list, for each size an int, or None."""
+    # BEGIN SOLUTION
+    # Solved for n the formula is n = (n_out + 2 p - k) / s + 1, and the last layer is undone first. Where the division
+    # leaves a rest there is no such noise. The commonest mistake is `//` without a look at the rest: it always
+    # answers, and the picture comes out some pixels smaller than it was ordered.
+    found = []
+    for size in sizes:
+        for kernel, stride, padding in reversed(layers):
+            steps, rest = divmod(size + 2 * padding - kernel, stride)
+            size = steps + 1
+            if rest or size < 1:
+                size = None
+                break
+        found.append(size)
+    return found
+    # END SOLUTION
+
+
+# %%
+check(noise_sizes)
+
+# %% [markdown]
+# ### 4. Mend a program
+#
+# 4 points, 15 minutes. The loss of a VAE for pictures whose pixels are 0 or 1. It runs, and no shape is wrong; but five
+# mistakes are in it, each of a kind that hangs in hall 4.
+
+
+# %%
+def printed_loss(x, logits, mu, log_sigma):
+    error = F.binary_cross_entropy_with_logits(logits, x)
+    kl = (1 + log_sigma - mu**2 - log_sigma.exp()).mean()
+    return error + kl
+
+
+x, logits = torch.tensor([[1.0, 0.0]]), torch.zeros(1, 2)  # one picture of two pixels, two coins
+print(f"as printed {printed_loss(x, logits, torch.ones(1, 1), torch.zeros(1, 1)):.3f} nats")
+print(f"by hand {2 * math.log(2) + 0.5:.3f} nats")
+
+# %% [markdown]
+# By hand: two coins at $\log 2$ each, and the KL of $\mathcal{N}(1, 1)$, which is $\frac12$. Write it as it should be:
+# minus the ELBO, for a prior $\mathcal{N}(0, I)$; for each picture (eq:museum-loss), and then the mean over pictures.
+# You may rely on `torch` and `F`.
+
+
+# %% tags=["exercise"]
+def mended_loss(x, logits, mu, log_sigma):
+    """Pixels and logits (n, pixels), means and log sigma of the clouds (n, d) -> nats per image, a number."""
+    # BEGIN SOLUTION
+    # The five: pixels averaged for summed, a lost 1/2, a lost sign, log sigma for log sigma^2 (in two places), a mean
+    # over latent numbers. With both means left in, the terms are too small by the factors 1/pixels and 1/d: a beta of
+    # pixels / d that nobody chose. Compare each term with a sum by hand, not the total; and a case in which mu = 0 and
+    # sigma = 1 shows none of the four mistakes in the KL.
+    errors = F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(dim=1)
+    prices = (mu**2 + (2 * log_sigma).exp() - 2 * log_sigma - 1).sum(dim=1) / 2
+    return (errors + prices).mean()
+    # END SOLUTION
+
+
+# %%
+check(mended_loss)
+
+# %% [markdown]
 # ## What to remember
 #
 # - "It trains" refutes nothing: many wrong losses have the right minimum, or a plausible one.

@@ -28,6 +28,8 @@ PRELOADED = (
     "mmgen_course.preprocess",
     "mmgen_course.show",
     "mmgen_course.widgets",
+    "sympy",  # torch.broadcast_shapes imports it at its first call, in seconds that would be the learner's
+    "torch._dynamo",  # likewise the optimisers
 )
 WATCH_SECONDS = 0.05
 

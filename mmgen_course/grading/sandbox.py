@@ -134,14 +134,19 @@ class Sandbox:
         )
 
     @contextmanager
-    def worker(self, seconds: float = SECONDS_OF_ALL) -> Iterator[Worker]:
-        """A fresh worker, for as long as the block; whoever leaves it without having ended it ends the sandbox too."""
+    def worker(self, seconds: float = SECONDS_OF_ALL, imports: tuple[str, ...] = ()) -> Iterator[Worker]:
+        """A fresh worker, for as long as the block; whoever leaves it without having ended it ends the sandbox too.
+
+        Args:
+            seconds: after which the worker is ended, whatever it does.
+            imports: modules that all workers from this one on find imported.
+        """
         if self.control is None:
             self.start()
         assert self.control
         ours, theirs = socket.socketpair()
         line, their_line = socket.socketpair()
-        limits = json.dumps({"seconds": seconds, "memory": MEMORY}).encode()
+        limits = json.dumps({"seconds": seconds, "memory": MEMORY, "imports": imports}).encode()
         with ours, line:
             with theirs, their_line:
                 try:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from mmgen_course.grading.inside import isolation, worker
 
@@ -28,14 +29,12 @@ PRELOADED = (
     "mmgen_course.preprocess",
     "mmgen_course.show",
     "mmgen_course.widgets",
-    "sympy",  # torch.broadcast_shapes imports it at its first call, in seconds that would be the learner's
-    "torch._dynamo",  # likewise the optimisers
 )
 WATCH_SECONDS = 0.05
 
 
 def main(descriptor: int, contained: bool) -> None:
-    """Say "ready", then serve: each message is a JSON object of limits, and beside it two sockets.
+    """Say "ready", then serve: each message is a JSON object of limits and imports, and beside it two sockets.
 
     One is the learner's, the other a line that the judge hangs up to end the worker. The answer is how it ended:
     {"ended": "exit" | "signal" | "time" | "memory" | "processes" | "judge" | "infrastructure", "status"}.
@@ -51,13 +50,14 @@ def main(descriptor: int, contained: bool) -> None:
         if not data:
             return
         channel, line = descriptors
-        ended = _one(channel, line, json.loads(data), contained, control)
+        limits = json.loads(data)
+        for name in limits["imports"]:
+            importlib.import_module(name)
+        ended = _one(channel, line, limits, contained, control)
         control.sendall(json.dumps(ended).encode() + b"\n")
 
 
-def _one(
-    channel: int, line: int, limits: dict[str, float], contained: bool, control: socket.socket
-) -> dict[str, object]:
+def _one(channel: int, line: int, limits: dict[str, Any], contained: bool, control: socket.socket) -> dict[str, object]:
     """Run one worker behind a watcher; what the watcher reports."""
     reading, writing = os.pipe()
     watcher = os.fork()
@@ -78,7 +78,7 @@ def _one(
     return json.loads(said or b'{"ended": "infrastructure", "status": "the watcher ended"}')
 
 
-def _watch(channel: int, line: int, limits: dict[str, float], contained: bool) -> dict[str, object]:
+def _watch(channel: int, line: int, limits: dict[str, Any], contained: bool) -> dict[str, object]:
     """Fork the worker behind its walls, wait for it, and end it where it goes beyond a limit or the judge hangs up."""
     if contained:
         isolation.new_process_namespace()
@@ -95,7 +95,7 @@ def _watch(channel: int, line: int, limits: dict[str, float], contained: bool) -
     return report
 
 
-def _ended(child: int, line: int, waking: int, limits: dict[str, float], contained: bool) -> dict[str, object]:
+def _ended(child: int, line: int, waking: int, limits: dict[str, Any], contained: bool) -> dict[str, object]:
     """How the worker ends, or why it must."""
     end = time.monotonic() + limits["seconds"]
     while True:

@@ -1147,6 +1147,190 @@ assert within[0] < within[1]
 # to see in samples; what is missing is not. Lesson 9 measures it.
 
 # %% [markdown]
+# ## Exercises
+#
+# Write the body of each function and run its cell, then the cell below it. `check` says what came and what was
+# expected; where it knows the mistake, it names it. 12 points, 57 minutes; your progress is kept. You may rely on
+# `math`, `torch` and `F`.
+#
+# ### 1. Three distances from one judge
+#
+# 2 points, 10 minutes. A discriminator that has learned all there is to learn is a measuring device. Its logits,
+# (eq:optimal-logit), at real samples and at generated ones are enough to estimate $\mathrm{KL}(p \,\|\, q)$,
+# $\mathrm{KL}(q \,\|\, p)$ and $\mathrm{JS}(p \,\|\, q)$, and nobody need know a density. Take a world with two kinds
+# of samples: of the real ones 80 % are of the first kind, of the generated ones 40 %. By the definitions,
+
+# %%
+from mmgen_course.check import check
+
+
+def kl_by_definition(p, q):  # the chance of each kind
+    return sum(a * math.log(a / b) for a, b in zip(p, q, strict=True))
+
+
+kinds_of_real, kinds_of_fake, between = (0.8, 0.2), (0.4, 0.6), (0.6, 0.4)
+by_hand = [kl_by_definition(kinds_of_real, kinds_of_fake), kl_by_definition(kinds_of_fake, kinds_of_real)]
+by_hand.append((kl_by_definition(kinds_of_real, between) + kl_by_definition(kinds_of_fake, between)) / 2)
+print("KL(p || q) {:.4f}, KL(q || p) {:.4f}, JS {:.4f}".format(*by_hand))
+
+# %% [markdown]
+# The best logit is $\log 2$ at the first kind and $-\log 3$ at the second. From five real samples (four of the first
+# kind) and five generated ones (two of it) your function shall find these same three numbers. Some judges are very
+# sure, with logits of 60 and more.
+
+
+# %% tags=["exercise"]
+def divergences_from_logits(real, fake):
+    """The best discriminator's logits, (n,) at real and (m,) at generated samples -> KL(p || q), KL(q || p), JS."""
+    # BEGIN SOLUTION
+    # The logit is log p - log q. Its mean over real samples is KL(p || q), and minus its mean over generated ones is
+    # KL(q || p): each KL is an expectation over the samples of its first argument. The value is -log 4 + 2 JS, which
+    # gives the third number. Through D instead of the logit it breaks with the first judge who is sure: D = 1 in a
+    # float, and the logarithm of 1 - D is minus infinity.
+    jensen_shannon = (F.logsigmoid(real).mean() + F.logsigmoid(-fake).mean() + math.log(4)) / 2
+    return real.mean(), -fake.mean(), jensen_shannon
+    # END SOLUTION
+
+
+# %%
+check(divergences_from_logits)
+
+# %% [markdown]
+# ### 2. Every other caption is a lie, nearly
+#
+# 3 points, 12 minutes. Why draw one wrong caption for each picture? A batch of $n$ real pictures with their captions
+# makes $n^2$ pairs. `logits[i, j]` is the discriminator's logit for picture $i$ with the caption of picture $j$, and
+# `captions[i]` the number of a caption. A pair is **right** if both have the same number, and two pictures of a batch
+# may have the same. The loss is (eq:matching-loss) with logarithms in place of the hinge: the mean of $-\log D$ over
+# all right pairs, half of the mean of $-\log(1 - D)$ over all wrong pairs, and half of its mean over generated pictures
+# with their own captions, whose logits are `fake`. Three pictures, of which two have the same caption:
+
+# %%
+numbers = [7, 7, 2]
+for of_picture in numbers:
+    print(["right" if said == of_picture else "wrong" for said in numbers])
+undecided = math.log(2)  # -log D, and -log(1 - D), at D = 1/2
+print(f"if all logits are 0: {undecided + undecided / 2 + undecided / 2:.4f}")
+
+
+# %% tags=["exercise"]
+def all_pairs_loss(logits, fake, captions):
+    """Logits (n, n) of real pictures with captions, (m,) of generated ones, numbers (n,) of captions -> a number."""
+    # BEGIN SOLUTION
+    # Which pairs are right is asked of the captions, not of the diagonal: a discriminator that is punished for
+    # believing "a red star" of another red star unlearns to read. Choose the logits first, then take each mean over
+    # what was chosen: multiplying by a mask leaves zeros in the mean, and a logit that is set to 0 costs log 2.
+    # -log sigma(l) is softplus(-l), and -log(1 - sigma(l)) is softplus(l).
+    right = captions[:, None] == captions  # (n, n)
+    lies = F.softplus(logits[~right]).mean() + F.softplus(fake).mean()
+    return F.softplus(-logits[right]).mean() + lies / 2
+    # END SOLUTION
+
+
+# %%
+check(all_pairs_loss)
+
+# %% [markdown]
+# ### 3. Steep is forbidden, flat is not
+#
+# 3 points, 15 minutes. (eq:gradient-penalty) punishes slopes below 1, too, though (eq:wasserstein) allows them. Punish
+# only what is forbidden: a slope $s$ costs $\max(0, s - 1)^2$, mean over the points $\hat x$ (Petzka et al., *On the
+# Regularization of Wasserstein GANs*, ICLR 2018). The critic is $f(x) = v^\top \tanh(W x)$. One like it, at three
+# points, its slope measured by differences:
+
+
+# %%
+def narrow_critic(at):  # W = 2, v = 1.5, and x has one number
+    return 1.5 * math.tanh(2 * at)
+
+
+for place in (0.0, 0.5, 2.0):
+    steep = (narrow_critic(place + 1e-4) - narrow_critic(place - 1e-4)) / 2e-4
+    print(f"slope {steep:.2f} costs {max(0, steep - 1) ** 2:.2f}, two-sided {(steep - 1) ** 2:.2f}")
+
+# %% [markdown]
+# The penalty is there to move $W$ and $v$. It must not move the samples, because behind `fake` stands the generator. So
+# `check` looks at the gradients of your answer as well: part 1 of what came is the value, part 2 holds the gradients by
+# `W`, `v`, `real`, `fake`, `epsilon`. The last three have to be zero.
+
+
+# %% tags=["exercise"]
+def one_sided_penalty(W, v, real, fake, epsilon):
+    """W (h, d), v (h,), real and fake (n, d), epsilon (n, 1) -> a number, the mean over n points between real and fake.
+
+    The points are epsilon real + (1 - epsilon) fake; only W and v get a gradient.
+    """
+    # BEGIN SOLUTION
+    # The points are cut off from where they came from, then they are the ones to differentiate by. create_graph keeps
+    # the gradient's own graph; without it the penalty has the right value and teaches nothing, which no curve of a loss
+    # would show. The sum over the batch gives each sample its own gradient; the mean would make every slope n times
+    # too small.
+    x = (epsilon * real + (1 - epsilon) * fake).detach().requires_grad_()
+    scores = torch.tanh(x @ W.T) @ v  # (n,)
+    (slopes,) = torch.autograd.grad(scores.sum(), x, create_graph=True)
+    return F.relu(slopes.norm(dim=1) - 1).square().mean()
+    # END SOLUTION
+
+
+# %%
+check(one_sided_penalty)
+
+# %% [markdown]
+# ### 4. One round
+#
+# 4 points, 20 minutes. Now without `fit`: play one round yourself. The discriminator, `judge`, takes two steps that
+# lower $-V$, (eq:value-function), the first with the real samples `x[0]` and the noise `z[0]`, the second with `x[1]`
+# and `z[1]`. Then the generator takes one step that lowers $-\log D(G(z))$, with the noise `z[2]`. A step is
+# $w \leftarrow w - \text{rate} \cdot \nabla_w$, as of `torch.optim.SGD`. All losses are means over the batch. Each
+# player moves its own network. Return the generator's loss before its step, and leave no gradient behind: call
+# `zero_grad` of both networks at the end. By hand, for a generator that always makes $\theta$, a judge with the logit
+# $w x$, real samples that are all 0, and a rate of 1:
+
+
+# %%
+def sigma(logit):
+    return 1 / (1 + math.exp(-logit))
+
+
+theta, w = 2.0, 0.0
+for _ in range(2):
+    w -= theta * sigma(w * theta)  # the slope of -V by w; the real samples at 0 add nothing to it
+    print(f"judge: w = {w:.3f}")
+print(f"generator's loss {-math.log(sigma(w * theta)):.3f}")
+theta -= -(1 - sigma(w * theta)) * w  # (eq:loss-gradients), times the slope w of the logit
+print(f"generator: theta = {theta:.3f}, nearer to 0")
+
+
+# %% tags=["exercise"]
+def one_round(G, judge, x, z, rate):
+    """G and judge: networks, samples (n, 2) out of noise (n, 2), logits (n, 1) out of samples.
+
+    x (2, n, 2), z (3, n, 2) -> the generator's loss, a number; both networks have moved, and hold no gradient.
+    """
+    # BEGIN SOLUTION
+    # detach keeps the judge's loss out of the generator; what it left there would be added to the generator's own
+    # gradient, and pull it towards being found out. backward() adds to what is there, so each step begins with zeros.
+    # In the generator's turn the gradient passes through the judge and fills its .grad; the judge does not step, and
+    # the last lines take that away before it spoils the next round.
+    of_G, of_judge = (torch.optim.SGD(network.parameters(), lr=rate) for network in (G, judge))
+    for k in range(2):
+        of_judge.zero_grad()
+        made = G(z[k]).detach()
+        (F.softplus(-judge(x[k])).mean() + F.softplus(judge(made)).mean()).backward()
+        of_judge.step()
+    loss = F.softplus(-judge(G(z[2]))).mean()
+    loss.backward()
+    of_G.step()
+    for network in (G, judge):
+        network.zero_grad()
+    return loss.item()
+    # END SOLUTION
+
+
+# %%
+check(one_round)
+
+# %% [markdown]
 # ## What to remember
 #
 # - A GAN is a game. $V(D, G)$ is a number, the generator is what it is minimised over, and each player moves its own

@@ -1237,6 +1237,151 @@ assert evaluate.share(inside).high < 0.5
 #   as of the pictures.
 
 # %% [markdown]
+# ## Exercises
+#
+# Write the body of each function and run its cell, then the cell below it. `check` says what came and what was
+# expected; where it knows the mistake, it names it. 12 points, 50 minutes; your progress is kept. You may rely on
+# `math`, `torch` and `wilson`.
+#
+# ### 1. What would it be with as many pictures?
+#
+# 2 points, 8 minutes. A paper reports FID from 5,000 pictures, and you can afford a few hundred. By (eq:fid-bias) your
+# FIDs at several sizes $n$ lie near a line over $1/n$, give or take chance. Draw the line of least squares through all
+# of them, and read it at the paper's size. Through two points a line can be drawn by hand: FID 8 at $n = 100$ and 5 at
+# $n = 200$.
+
+# %%
+from mmgen_course.check import check
+
+steepness = (8 - 5) / (1 / 100 - 1 / 200)
+end_of_line = 5 - steepness / 200
+print(f"true distance {end_of_line:.1f}; with 600 pictures {end_of_line + steepness / 600:.1f}")
+
+
+# %% tags=["exercise"]
+def fid_at_size(sizes, values, size):
+    """A list of numbers of pictures, a list of the FIDs measured with them, another number -> the FID to expect."""
+    # BEGIN SOLUTION
+    # The bias falls like 1/n, so over 1/n the values lie on a line: its end at 0 is the true distance, its slope is the
+    # bias. A line over n would fall for ever, also below zero. And the whole FID does not scale with 1/n: the true
+    # distance stays.
+    over = torch.tensor([[1.0, 1 / n] for n in sizes], dtype=torch.float64)
+    measured_values = torch.tensor(values, dtype=torch.float64)[:, None]
+    end, steepness = torch.linalg.lstsq(over, measured_values).solution[:, 0].tolist()
+    return end + steepness / size
+    # END SOLUTION
+
+
+# %%
+check(fid_at_size)
+
+# %% [markdown]
+# ### 2. Behind the judge
+#
+# 3 points, 12 minutes. (eq:match-interval) supposes nothing but a bound of the judge's errors. Had a person gone
+# through many of its verdicts, you would know more: of *wrong* pictures it lets a share `passes` pass, and of *right*
+# ones it turns down a share `rejects`. Then the share $q$ that it accepts can be turned back into the share $m$ that is
+# right. For 900 right pictures and 100 wrong ones it accepts
+
+# %%
+passes, rejects = 0.05, 0.2
+accepted = 900 - 900 * rejects + 100 * passes
+print(f"{accepted:.0f} of 1,000, though 900 are right")
+
+# %% [markdown]
+# and from 725 of 1,000 your function shall come back to 0.9. Do the same for both ends of the interval of $q$, which
+# `wilson(hits, n)` gives as (share, low, high). A share lies between 0 and 1: what comes out below or above is 0 or 1.
+# (`passes` and `rejects` are taken as known exactly.)
+
+
+# %% tags=["exercise"]
+def share_behind_the_judge(hits, n, passes, rejects):
+    """The judge accepted hits of n pictures -> (m, low, high), three numbers from 0 to 1."""
+    # BEGIN SOLUTION
+    # q = m (1 - rejects) + (1 - m) passes is a line in m, from `passes` at m = 0 to 1 - rejects at m = 1. Solve it for
+    # m. The interval goes through the same line, end by end, and grows by 1 / (1 - passes - rejects): verdicts with
+    # errors tell less. Wilson's interval about the corrected share would hide that, and be too narrow.
+    # This is the estimator of Rogan and Gladen (1978), who counted the sick by a test that errs.
+    shares = [(q - passes) / (1 - passes - rejects) for q in wilson(hits, n)]
+    return tuple(min(1.0, max(0.0, m)) for m in shares)
+    # END SOLUTION
+
+
+# %%
+check(share_behind_the_judge)
+
+# %% [markdown]
+# ### 3. The energy distance
+#
+# 3 points, 12 minutes. A distance needs no kernel. With $\lVert x - y \rVert$, which says how *unlike* two points are,
+# the **energy distance** of two clouds is $2\, \mathrm{E} \lVert x - y \rVert - \mathrm{E} \lVert x - x' \rVert -
+# \mathrm{E} \lVert y - y' \rVert$, zero for equal clouds alone (Székely and Rizzo, *Energy Statistics*, 2013). Estimate
+# it without bias, as (eq:mmd-unbiased) does for a kernel. For the numbers 0 and 2, and 1 and 5:
+
+# %%
+across = [abs(one - other) for one in (0, 2) for other in (1, 5)]
+print(f"across {across}, mean {sum(across) / 4}; within {abs(0 - 2)} and {abs(1 - 5)}")
+print("energy distance:", 2 * sum(across) / 4 - abs(0 - 2) - abs(1 - 5))
+
+# %% [markdown]
+# (SciPy's `energy_distance` takes plain numbers only, pairs each with itself, too, and takes a root: it has a bias.)
+
+
+# %% tags=["exercise"]
+def energy_distance(x, y):
+    """Samples (n, d) and (m, d), n and m at least 2 -> the unbiased estimate, a number."""
+    # BEGIN SOLUTION
+    # The diagonal of a table of distances is 0, so the sum over all of it is the sum over i != j: only the divisor must
+    # know that there are n (n - 1) of these. Dividing by n^2, as .mean() does, makes the inner distances too small and
+    # two equal clouds seem apart. The result may be below zero, and stays so. It is (eq:mmd-unbiased) with -|x - y| in
+    # the place of the kernel.
+    across = torch.cdist(x, y).mean()
+    inner = [torch.cdist(z, z).sum() / (len(z) * (len(z) - 1)) for z in (x, y)]
+    return 2 * across - inner[0] - inner[1]
+    # END SOLUTION
+
+
+# %%
+check(energy_distance)
+
+# %% [markdown]
+# ### 4. Which kinds are missing?
+#
+# 4 points, 18 minutes. Above, eights were missing and no mean over everything noticed. So ask about each kind: the
+# **coverage of a kind** is the share of *its* real points whose ball holds at least one generated point. A ball reaches
+# to the $k$-th nearest *other* real point, of whatever kind, its border included, as in (eq:density-coverage). In one
+# dimension with $k = 1$, two generated points, and two kinds:
+
+# %%
+places = {"cat": [0, 1, 8], "dog": [3, 14]}
+everywhere = [place for kind in places.values() for place in kind]
+for kind, own in places.items():
+    for place in own:
+        reaches = min(abs(place - other) for other in everywhere if other != place)
+        holds = [made for made in (1.5, 17) if abs(made - place) <= reaches]
+        print(f"{kind} at {place}: ball from {place - reaches} to {place + reaches}, holds {holds or 'nothing'}")
+
+# %% [markdown]
+# The coverage of cats is 1/3, of dogs 1. Kinds come as numbers from 0; each occurs at least once.
+
+
+# %% tags=["exercise"]
+def coverage_of_kinds(real, kinds, generated, k):
+    """Real points (N, d), the number of the kind of each (N,), generated points (M, d) -> coverage (kinds,)."""
+    # BEGIN SOLUTION
+    # The balls are those of coverage: all real points are neighbours, whatever their kind, and column 0 of the sorted
+    # distances is the point itself. Only the last mean is taken for each kind. Its divisor is the number of real points
+    # of the kind; with N there, a rare kind would look forgotten however well it is covered.
+    radius = torch.cdist(real, real).sort(dim=1).values[:, k]
+    hit = (torch.cdist(real, generated) <= radius[:, None]).any(dim=1).double()
+    return torch.stack([hit[kinds == kind].mean() for kind in range(int(kinds.max()) + 1)])
+    # END SOLUTION
+
+
+# %%
+check(coverage_of_kinds)
+
+# %% [markdown]
 # ## What to remember
 #
 # - A metric is an estimator. Ask for its bias, its variance, its interval; and what a real set of the same size gets.

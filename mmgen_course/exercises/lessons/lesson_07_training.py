@@ -1,0 +1,247 @@
+"""The exercises of lesson 07_gan about training: the slope of a critic, and one round of the game."""
+
+from collections.abc import Callable
+from functools import cache, partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmgen_course.exercises.asking import Net
+from mmgen_course.exercises.exercise import Exercise, Misconception
+from mmgen_course.generators import gan
+
+LESSON = "07_gan"
+
+
+def _critic_and_samples(generator: torch.Generator) -> tuple[Tensor, ...]:
+    """A critic with 5 hidden numbers, some of whose slopes are above 1 and some below, and 4 to 6 pairs of samples."""
+    n, d = (int(torch.randint(low, high, (), generator=generator)) for low, high in ((4, 7), (2, 5)))
+    inner, outer = torch.randn(5, d, generator=generator), torch.randn(5, generator=generator).sign()
+    real, fake = torch.randn(n, d, generator=generator), torch.randn(n, d, generator=generator) + 1
+    return inner, outer, real, fake, torch.rand(n, 1, generator=generator)
+
+
+def _slopes(inner: Tensor, outer: Tensor, x: Tensor) -> Tensor:
+    """The gradients by x of outer . tanh(inner x), (n, d)."""
+    return ((1 - (x @ inner.mT).tanh().square()) * outer) @ inner
+
+
+def _above_1(norms: Tensor) -> Tensor:
+    return F.relu(norms - 1).square().mean()
+
+
+def _one_sided(
+    inner: Tensor,
+    outer: Tensor,
+    real: Tensor,
+    fake: Tensor,
+    epsilon: Tensor,
+    cost: Callable[[Tensor], Tensor] = lambda slopes: _above_1(slopes.norm(dim=1)),
+) -> Tensor:
+    x = (epsilon * real + (1 - epsilon) * fake).detach()
+    return cost(_slopes(inner, outer, x))
+
+
+def _reaches_samples(inner: Tensor, outer: Tensor, real: Tensor, fake: Tensor, epsilon: Tensor) -> Tensor:
+    return _above_1(_slopes(inner, outer, epsilon * real + (1 - epsilon) * fake).norm(dim=1))
+
+
+ONE_SIDED = Exercise(
+    name="one_sided_penalty",
+    lesson=LESSON,
+    points=3,
+    minutes=15,
+    difficulty=3,
+    asks="the mean over n points x = epsilon real + (1 - epsilon) fake of max(0, |grad f(x)| - 1)^2 for the critic "
+    "f(x) = v . tanh(W x), so that a step on it changes W and v but no sample. Part 1 is its value; part 2 holds its "
+    "gradients by W, v, real, fake, epsilon, in this order",
+    inputs=_critic_and_samples,
+    reference=_one_sided,
+    way="gradient",
+    misconceptions=(
+        Misconception(
+            "slope is a constant",
+            lambda *case: _one_sided(*case).detach(),
+            "The value is right, but no gradient reaches W and v: your critic would never get less steep. The slope is "
+            "itself to be differentiated, and PyTorch keeps no graph of a gradient unless you ask for it.",
+        ),
+        Misconception(
+            "penalty reaches the samples",
+            _reaches_samples,
+            "The value is right, but its gradient also reaches the samples. In a training the generated ones hang on "
+            "the generator, which would be moved by the critic's penalty. Cut that thread.",
+        ),
+        Misconception(
+            "squared norm",
+            partial(_one_sided, cost=lambda slopes: _above_1(slopes.square().sum(dim=1))),
+            "You compared the squared norm with 1: a slope of 3 costs 64 instead of 4.",
+        ),
+        Misconception(
+            "two-sided",
+            partial(_one_sided, cost=lambda slopes: (slopes.norm(dim=1) - 1).square().mean()),
+            "You punish slopes below 1, too. A function with a slope of at most 1 may be flat.",
+        ),
+        Misconception(
+            "slope of the mean",
+            partial(_one_sided, cost=lambda slopes: _above_1(slopes.norm(dim=1) / len(slopes))),
+            "You differentiated the mean of f over the batch: each slope comes out n times too small, and the penalty "
+            "sleeps. Of what must the gradient be taken, so that each sample keeps its own slope?",
+        ),
+        Misconception(
+            "one norm for the batch",
+            partial(_one_sided, cost=lambda slopes: _above_1(slopes.norm())),
+            "You took one norm over the whole batch. Each point has its own slope: the norm runs over its numbers.",
+        ),
+        Misconception(
+            "at the real samples",
+            lambda inner, outer, real, fake, epsilon: _one_sided(inner, outer, real, fake, torch.ones_like(epsilon)),
+            "You asked for the slope at the real samples, as R1 does. This penalty looks between real and generated "
+            "ones, where the critic has to climb.",
+        ),
+        Misconception(
+            "epsilon on the other side",
+            lambda inner, outer, real, fake, epsilon: _one_sided(inner, outer, fake, real, epsilon),
+            "Your points lie at 1 - epsilon. On average that is the same, but not for the epsilon that is given.",
+        ),
+    ),
+)
+
+
+@cache
+def _load_optimisers() -> None:
+    """The first optimiser of a process imports for seconds: not on the clock of a learner who uses one."""
+    torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+
+
+def _players(generator: torch.Generator) -> tuple[Net, Net, Tensor, Tensor, float]:
+    """A generator from 2 to 2 numbers and a judge of these; real samples of 2 batches and noise of 3; a rate."""
+    _load_optimisers()
+    n = int(torch.randint(3, 6, (), generator=generator))
+    x, z = torch.randn(2, n, 2, generator=generator) + 1, torch.randn(3, n, 2, generator=generator)
+    rate = 0.2 + 0.2 * torch.rand((), generator=generator).item()
+    return Net.drawn((2, 4, 2), generator), Net.drawn((2, 6, 1), generator), x, z, rate
+
+
+def _descend(players: tuple[nn.Module, ...], loss: Tensor, rate: float) -> None:
+    """One step on all gradients that the players hold, with those of this loss added to them."""
+    loss.backward()
+    with torch.no_grad():
+        for parameter in (p for player in players for p in player.parameters()):
+            if parameter.grad is not None:
+                parameter.sub_(rate * parameter.grad)
+
+
+def _round(
+    maker: nn.Module,
+    judge: nn.Module,
+    x: Tensor,
+    z: Tensor,
+    rate: float,
+    *,
+    loss: Callable[[Tensor], Tensor] = gan.non_saturating_loss,
+    mistake: str = "",
+) -> float:
+    old = Net((2, 6, 1), {name: value.clone() for name, value in judge.state_dict().items()}).build()
+    for real, noise in zip(x, z[:2], strict=True):
+        if mistake not in ("accumulated", "never cleared"):
+            judge.zero_grad()
+        fake = maker(noise) if mistake == "attached" else maker(noise).detach()
+        value = gan.value(judge(real), judge(fake))
+        _descend((judge,), -value / 2 if mistake == "halved" else -value, rate)
+    cost = loss((old if mistake == "old judge" else judge)(maker(z[1 if mistake == "old noise" else 2])))
+    if mistake == "both":
+        judge.zero_grad()
+    if mistake != "judge alone":
+        _descend((maker, judge) if mistake == "both" else (maker,), cost, rate)
+    if mistake not in ("left", "never cleared"):
+        maker.zero_grad()
+        judge.zero_grad()
+    return cost.item()
+
+
+def _mistaken(mistake: str) -> Callable[..., float]:
+    return partial(_round, mistake=mistake)
+
+
+ONE_ROUND = Exercise(
+    name="one_round",
+    lesson=LESSON,
+    points=4,
+    minutes=20,
+    difficulty=3,
+    asks="one round: two steps of the judge on -V with x[0], z[0] and x[1], z[1], then one of the generator on -log D "
+    "with z[2]; w <- w - rate times the gradient; no gradient is left behind. Part 1 is what is returned, the "
+    "generator's loss before its step; part 2 is the generator afterwards and part 3 the judge, each weight with its "
+    "gradient",
+    inputs=_players,
+    reference=_round,
+    way="step",
+    misconceptions=(
+        Misconception(
+            "saturating loss",
+            partial(_round, loss=gan.saturating_loss),
+            "Your generator minimises log(1 - D), which is nearly flat as long as the judge sees through it. Its loss "
+            "here is -log D.",
+        ),
+        Misconception(
+            "generator helps the judge",
+            partial(_round, loss=lambda fake: -gan.saturating_loss(fake)),
+            "Your generator minimises -log(1 - D): it makes samples that are found out more easily, as if both played "
+            "on the same side. With which label must the judge be asked about them?",
+        ),
+        Misconception(
+            "halved value",
+            _mistaken("halved"),
+            "Your judge's loss is the mean of its two halves, so its steps are half as long. The value is their sum.",
+        ),
+        Misconception(
+            "samples not detached",
+            _mistaken("attached"),
+            "The judge's losses have left gradients in the generator, and its step follows these, too: it is pulled "
+            "towards being found out. Keep the judge's loss away from the generator, or clear its gradients before its "
+            "turn.",
+        ),
+        Misconception(
+            "gradients of two steps added",
+            _mistaken("accumulated"),
+            "Your judge's second step still has the gradient of the first in it: backward() adds to what is there.",
+        ),
+        Misconception(
+            "gradients never cleared",
+            _mistaken("never cleared"),
+            "You never clear a gradient: the judge's second step contains its first, the next round all of this one.",
+        ),
+        Misconception(
+            "both moved by the generator's loss",
+            _mistaken("both"),
+            "Your judge moves in the generator's turn as well, and learns to be fooled. The gradient passes "
+            "through it, but each player moves its own network only.",
+        ),
+        Misconception(
+            "generator stands still",
+            _mistaken("judge alone"),
+            "Your generator has not moved. Its loss must reach its weights: here its samples may not be detached.",
+        ),
+        Misconception(
+            "judge of before the round",
+            _mistaken("old judge"),
+            "Your generator plays against the judge of before this round. It has its turn after the judge's two steps, "
+            "so ask the judge again.",
+        ),
+        Misconception(
+            "noise used again",
+            _mistaken("old noise"),
+            "Your generator's step uses the noise of the judge's second step, on which the judge was just trained. "
+            "Fresh noise is there, z[2].",
+        ),
+        Misconception(
+            "gradients left behind",
+            _mistaken("left"),
+            "All weights are right, but gradients are left behind. The generator's loss has put some into the judge, "
+            "too, where the next round may add to them. Clear both.",
+        ),
+    ),
+)
+
+EXERCISES = (ONE_SIDED, ONE_ROUND)

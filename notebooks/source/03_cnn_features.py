@@ -1326,6 +1326,157 @@ assert inside > 0.8 > 0.6 > outside
 # caption look at.
 
 # %% [markdown]
+# ## Exercises
+#
+# Write the body of each function and run its cell, then the cell below it. `check` says what came and what was
+# expected; where it knows the mistake, it names it. 12 points, 47 minutes; your progress is kept.
+#
+# ### 1. Every pixel that counts
+#
+# 3 points, 12 minutes. (eq:receptive-field) gives the width of a field, but not which pixels are in it. Between the
+# weights of a dilated kernel there are holes. At the border a window meets zeros instead of places of the layer below,
+# and zeros depend on no pixel. List for each unit of the last layer the pixels that it depends on, sorted. Plain Python
+# is enough. Here is one unit, by hand: six pixels, $k = 2$, $s = 2$ make three places; $k = 3$, $p = 1$ on top of them.
+
+# %%
+from mmgen_course.check import check
+
+top = range(2 - 1, 2 - 1 + 3)  # unit 2 of the last layer looks at the places 1, 2 and 3 of the middle one
+there = [place for place in top if place < out_size(6, k=2, s=2)]  # there is no place 3
+pixels = [2 * place + u for place in there for u in (0, 1)]
+print(f"unit 2 looks at the places {list(top)}; those that exist, {there}, see the pixels {pixels}")
+assert pixels == [2, 3, 4, 5]
+
+
+# %% tags=["exercise"]
+def pixels_of_units(n, layers):
+    """n pixels on a line; layers, a list of (k, s, p, d), the lowest first -> a list of sorted lists, one a unit."""
+    # BEGIN SOLUTION
+    # First upwards, for the sizes, then downwards, for the places. The sets drop what does not exist in *each* layer.
+    # To clip at the end alone is the commonest mistake: a place beyond the end of the middle layer would, if it
+    # existed, look at pixels that a stride left over, and no unit sees those. The field by formula fills the holes.
+    sizes = [n]
+    for k, s, p, d in layers:
+        sizes.append((sizes[-1] + 2 * p - d * (k - 1) - 1) // s + 1)
+    answer = []
+    for unit in range(sizes[-1]):
+        places = {unit}
+        for (k, s, p, d), size in zip(layers[::-1], sizes[-2::-1], strict=True):
+            below = {s * place + d * u - p for place in places for u in range(k)}
+            places = below & set(range(size))
+        answer.append(sorted(places))
+    return answer
+    # END SOLUTION
+
+
+# %%
+check(pixels_of_units)
+
+# %% [markdown]
+# ### 2. A normalisation that costs nothing
+#
+# 4 points, 15 minutes. In evaluation mode (eq:batch-norm), with the running mean and variance, is a factor and a shift
+# for each channel, so a convolution can take it in, and phones do not compute it at all. Textbooks fold one that stands
+# *after* the convolution. Some networks normalise *before*: $y = \mathrm{conv}(\mathrm{BN}(x))$. Which kernel and bias
+# give the same $y$ from $x$? With one pixel, kernel 2, bias 1, mean 3, variance 4, $\gamma = 1$, $\beta = 0$ and
+# $\varepsilon = 0$ it is $2 (x - 3) / 2 + 1 = x - 2$: kernel 1, bias $-2$. (With padding it would not be exact. Why?)
+
+# %%
+for x in (-1.0, 0.0, 5.0):
+    print(2 * (x - 3) / 4**0.5 + 1, 1 * x - 2)
+    assert 2 * (x - 3) / 4**0.5 + 1 == 1 * x - 2
+
+
+# %% tags=["exercise"]
+def fold_norm_before(w, b, mean, variance, gamma, beta, eps):
+    """w (Q, C, k, k), b (Q,); mean, variance, gamma, beta (C,) of the norm before; eps -> new w and b, a tuple."""
+    # BEGIN SOLUTION
+    # BN(x) = a x + t with a = gamma / sqrt(variance + eps) and t = beta - a mean. The factor goes along with the
+    # channels that come in, the second axis of w; along the first it would fit too if Q = C, and be wrong. The
+    # shift is a constant picture: each output sees t times the sum of the *old* kernel. With padding, border outputs
+    # see zeros there, and not t: they would need another bias.
+    a = gamma / (variance + eps).sqrt()
+    t = beta - a * mean
+    return w * a[:, None, None], b + (w * t[:, None, None]).sum(dim=(1, 2, 3))
+    # END SOLUTION
+
+
+# %%
+check(fold_norm_before)
+
+# %% [markdown]
+# ### 3. A shortcut that sees every pixel
+#
+# 3 points, 12 minutes. Where a block halves the picture, the usual shortcut is a 1 by 1 convolution with stride 2. It
+# never sees three pixels of four:
+
+# %%
+x = torch.ones(1, 1, 4, 4, requires_grad=True)
+usual = nn.Conv2d(1, 1, 1, stride=2, bias=False)
+(gradient,) = torch.autograd.grad(usual(x).sum() / usual.weight.item(), x)
+print(gradient[0, 0].int().tolist())
+assert gradient.sum() == 4
+
+# %% [markdown]
+# Write a block without this flaw, by `torch` and `nn` alone. Its output is ReLU(branch + shortcut). The branch is the
+# convolution `first` (3 by 3, stride 2), ReLU, and the convolution `second` (3 by 3, stride 1), both with padding 1.
+# The shortcut takes the mean of each block of 2 by 2 pixels and then the convolution `shortcut` (1 by 1). No biases, no
+# normalisation; height and width are even.
+
+
+# %% tags=["exercise"]
+class HalvingBlock(nn.Module):
+    """(N, C_in, 2 H, 2 W) -> (N, C_out, H, W), with three convolutions: `first`, `second`, `shortcut`."""
+
+    def __init__(self, c_in, c_out):
+        super().__init__()
+        # BEGIN SOLUTION
+        # The stride stands in the first convolution: in the second it would halve too, at twice the work or more.
+        self.first = nn.Conv2d(c_in, c_out, 3, stride=2, padding=1, bias=False)
+        self.second = nn.Conv2d(c_out, c_out, 3, padding=1, bias=False)
+        self.shortcut = nn.Conv2d(c_in, c_out, 1, bias=False)
+        # END SOLUTION
+
+    def forward(self, x):
+        # BEGIN SOLUTION
+        # A mean has the same gradient for all four pixels. Mean and 1 by 1 convolution may change places: both are
+        # linear. The ReLU comes after the sum; cut off before it, the branch could only ever add.
+        branch = self.second(self.first(x).relu())
+        return (branch + self.shortcut(nn.functional.avg_pool2d(x, 2))).relu()
+        # END SOLUTION
+
+
+# %%
+check(HalvingBlock)
+
+# %% [markdown]
+# ### 4. How many pictures?
+#
+# 2 points, 8 minutes. You hope that a judge errs at most once in a hundred pictures, and want to claim it with a
+# confidence of 95 %. How many pictures must it read, all without a mistake? Turn (eq:zero-errors) round, exactly,
+# without $3/n$. Two numbers of pictures around the answer:
+
+# %%
+for n in (298, 299):
+    print(f"a judge that errs in 1 % reads {n} pictures without a mistake with probability {0.99**n:.5f}")
+assert 0.99**299 < 0.05 < 0.99**298
+
+
+# %% tags=["exercise"]
+def pictures_to_check(rate, confidence):
+    """Two floats, as 0.01 and 0.95 -> an integer, the least number of pictures."""
+    # BEGIN SOLUTION
+    # (1 - p)^n <= alpha = 1 - confidence. Both logarithms are negative, so dividing turns the sign round: n is at
+    # *least* their quotient. Rounding down is the commonest mistake; the confidence in the place of alpha gives fewer
+    # pictures for more confidence, which a look at two values would show.
+    return math.ceil(math.log(1 - confidence) / math.log(1 - rate))
+    # END SOLUTION
+
+
+# %%
+check(pictures_to_check)
+
+# %% [markdown]
 # ## What to remember
 #
 # - A convolutional layer is $y = f(Wx + b)$, but $W$ is the unrolled kernel: mostly zeros, the same few numbers in each

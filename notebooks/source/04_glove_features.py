@@ -857,6 +857,142 @@ assert {near for near, _ in by_counts.nearest("radius", n=2)} == {"area", "perim
 # *Radius* has found its place. *Data*, which occurs in every document, has not: its nearest words are not near.
 
 # %% [markdown]
+# ## Exercises
+#
+# Write the body of each function and run its cell, then the cell below it. `check` says what came and what was
+# expected; where it knows the mistake, it names it. 13 points, 52 minutes; your progress is kept.
+#
+# ### 1. Who meets whom, in a batch
+#
+# 3 points, 12 minutes. The counts (eq:cooccurrence) again, but of a batch as models get it: rows of ids of the same
+# length. Id 0 is padding, at the end of a row. Id 1 is `<unk>`, an unknown word: it keeps its place in the sentence,
+# but nothing is counted for it. Use `torch` alone, or plain loops. For *a zebra circle a* the distance of *a* and
+# *circle* stays 2 on the left side, and the two *a* meet at distance 3, once seen from each. By `count` from above,
+# without what holds *unk*:
+
+# %%
+from mmgen_course.check import check
+
+by_hand = count([["a", "unk", "circle", "a"]], window=3)
+print({pair: round(value, 2) for pair, value in by_hand.items() if "unk" not in pair})
+assert by_hand["a", "circle"] == 1 / 2 + 1
+assert by_hand["a", "a"] == 2 / 3
+
+
+# %% tags=["exercise"]
+def meetings(ids, n_words, window):
+    """Ids (n, t), whole numbers below n_words, 0 padding, 1 unknown -> X (n_words, n_words), floating."""
+    # BEGIN SOLUTION
+    # Shift the batch by k against itself: each row stays with itself, so that sentences do not meet. An unknown word
+    # takes part in no pair, but is not taken out either: that would bring its neighbours together. `accumulate` is
+    # needed, since X[i, j] += 1/k would count a pair that stands in the batch twice only once.
+    X = torch.zeros(n_words, n_words)
+    for k in range(1, min(window, ids.shape[1] - 1) + 1):
+        i, j = ids[:, :-k], ids[:, k:]
+        real = (i > 1) & (j > 1)
+        X.index_put_((i[real], j[real]), torch.tensor(1 / k), accumulate=True)
+    return X + X.T
+    # END SOLUTION
+
+
+# %%
+check(meetings)
+
+# %% [markdown]
+# ### 2. The whole ratio
+#
+# 3 points, 12 minutes. Vectors and biases that satisfy (eq:log-count) give $P_{ik} / P_{jk}$ up to a factor, the text
+# says. But they know more: for all $k$ together they know $X_i$ as well. Find the ratio itself, for all $k$. `v` and
+# `c` are $\tilde w$ and $\tilde b$. With two words, and $\log X$ as below, for $i = 0$ and $j = 1$:
+
+# %%
+two = torch.tensor([[0.0, 1.0], [2.0, 1.5]]).exp()  # X of two words i (rows) and two neighbours k (columns)
+first_share, second_share = (two[i, 0].item() / (two[i, 0] + two[i, 1]).item() for i in (0, 1))
+print(f"P_00 = {first_share:.3f}, P_10 = {second_share:.3f}, ratio {first_share / second_share:.3f}")
+
+
+# %% tags=["exercise"]
+def ratio_from_vectors(w, v, b, c, i, j):
+    """Vectors w, v (V, d), biases b, c (V,), two integers i, j -> P_ik / P_jk for all k, (V,)."""
+    # BEGIN SOLUTION
+    # P_ik = X_ik / sum_k X_ik is a softmax over k of log X_ik. b_i is the same for a whole row and cancels; c does not:
+    # it weighs the terms of the sum. exp((w_i - w_j) . v_k) alone has the right differences between probes, and a
+    # wrong factor, for all k the same. The difference of logarithms comes first: no exponential overflows.
+    i_row, j_row = (torch.log_softmax(v @ w[word] + c, dim=0) for word in (i, j))
+    return (i_row - j_row).exp()
+    # END SOLUTION
+
+
+# %%
+check(ratio_from_vectors)
+
+# %% [markdown]
+# ### 3. One step, pair by pair
+#
+# 3 points, 10 minutes. Stanford's program takes one pair a step. Take the step of $n$ pairs at once that share no word
+# and so do not disturb each other: plain descent on $J / 2$ by (eq:glove-gradient), $\theta - \eta g$,
+# without AdaGrad. Each pair has its own `w`, `v` (a row each), `b`, `c` and count `x`. With $d = 1$, $w = 2$, $v = 1$,
+# $b = c = 0$, $x = x_{\max} = 1$ the error is $e = 2$ and $f = 1$. So with the rate 0.1:
+
+# %%
+e = 2 * 1 + 0 + 0 - np.log(1)
+print(f"w {2 - 0.1 * e * 1:.1f}, v {1 - 0.1 * e * 2:.1f}, b {0 - 0.1 * e:.1f}, c {0 - 0.1 * e:.1f}")
+
+
+# %% tags=["exercise"]
+def pair_step(w, v, b, c, x, x_max, rate):
+    """w, v (n, d), b, c, x (n,), of n pairs; alpha = 3/4 -> the new (w, v, b, c), a tuple; the old ones stay."""
+    # BEGIN SOLUTION
+    # All four gradients belong to the point where the step begins. Written as w = w - ...; v = v - ... * w the second
+    # line would use the new w: a bug in many programs, invisible in the loss as long as steps are small. And w -= ...
+    # would change the caller's tensor.
+    error = (w * v).sum(dim=1) + b + c - x.log()
+    push = rate * (x / x_max).clamp(max=1) ** 0.75 * error
+    return w - push[:, None] * v, v - push[:, None] * w, b - push, c - push
+    # END SOLUTION
+
+
+# %%
+check(pair_step)
+
+# %% [markdown]
+# ### 4. A word that comes late
+#
+# 4 points, 18 minutes. Training is over when a new word turns up, with its counts `x` of meetings with all $V$ known
+# words, zero with some. The known ones stay as they are: `v` and `c` are $\tilde w$ and $\tilde b$. Which $w$ and $b$
+# make its part of (eq:glove-objective) least? No steps are needed: $e$ is linear in $w$ and $b$, so this is a problem
+# of **weighted least squares**. `torch.linalg.lstsq(A, y).solution` minimises $\|A \theta - y\|^2$, `y` a matrix of
+# one column; a NaN or an infinity in them makes it stop with an "internal error". Mind the zeros: the weight of a zero
+# is 0, but that does not save its logarithm. With one unknown, two equations $\theta = 1$ and $\theta = 4$, and weights
+# 1 and 2:
+
+# %%
+thetas = torch.linspace(0, 5, 5001)
+J_of_theta = 1 * (thetas - 1) ** 2 + 2 * (thetas - 4) ** 2
+print(f"least at theta = {thetas[J_of_theta.argmin()]:.3f}, the mean with the weights 1 and 2")
+print("0 times the logarithm of 0:", 0 * torch.tensor(0.0).log().item())
+assert round(thetas[J_of_theta.argmin()].item(), 3) == 3
+
+
+# %% tags=["exercise"]
+def late_word(v, c, x, x_max):
+    """v (V, d), c (V,), counts x (V,) >= 0 of the new word; alpha = 3/4 -> a tuple: w (d,), and b, a number."""
+    # BEGIN SOLUTION
+    # A column of ones carries b. Each equation is multiplied by the *root* of its weight, because least squares
+    # squares it; multiplied by f itself it would count f^2 times. Pairs that never met have no equation: no log(1 + x)
+    # and no tiny number in the place of 0. In the example the two rows would be 1 and sqrt(2).
+    met = x > 0
+    root = (x[met] / x_max).clamp(max=1)[:, None] ** 0.375
+    A = torch.cat([v[met], torch.ones(int(met.sum()), 1)], dim=1)
+    theta = torch.linalg.lstsq(root * A, root * (x[met].log() - c[met])[:, None]).solution[:, 0]
+    return theta[:-1], theta[-1]
+    # END SOLUTION
+
+
+# %%
+check(late_word)
+
+# %% [markdown]
 # ## What to remember
 #
 # - Words are told apart by ratios: what goes with one of them far more often than with the other.

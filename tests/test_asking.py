@@ -22,7 +22,7 @@ def test_a_detached_factor_is_seen_in_the_gradient_alone():
     assert judge(exercise("value", one_tensor, attached), detached).state == "right"
     verdict = judge(exercise("gradient", one_tensor, attached, detached=detached), detached)
     assert (verdict.state, verdict.misconception.name) == ("wrong", "detached")
-    assert verdict.reason.startswith("part 2: part 1: 3 of 3 numbers differ")
+    assert verdict.reason.startswith("gradient of argument 1: 3 of 3 numbers differ")
 
 
 def test_the_gradient_is_that_of_the_cosine_weighted_sum():
@@ -115,6 +115,13 @@ def test_an_argument_changed_in_place_is_named(way):
         return x
 
     assert ask(way, change, (torch.ones(2), torch.ones(2))).changed == 2
+
+
+def test_nan_and_lists_of_tensors_are_compared_number_for_number():
+    case = (torch.tensor([1.0, torch.nan]), [torch.ones(2), torch.zeros(3)])
+    assert ask("value", lambda x, parts: x, case).changed is None
+    assert ask("value", lambda x, parts: parts[1].add_(1), case).changed == 2
+    assert ask("value", lambda x, parts: parts.pop(), case).changed == 2
 
 
 def test_a_net_changed_in_a_step_leaves_the_case_as_it_was():

@@ -1,15 +1,25 @@
-"""`check` shows a verdict as text and as HTML, keeps the progress, and raises under nbgrader alone."""
+"""`check` shows a verdict, keeps the progress, ends in time, and raises under nbgrader alone."""
 
+import functools
 import json
+import signal
+import threading
+import time
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from mmgen_course import check as module
-from mmgen_course.check import Shown, check, kept
-from mmgen_course.exercises import all_exercises, judge
+from mmgen_course import progress as kept
+from mmgen_course.check import check
+from mmgen_course.exercises import Exercise, Misconception, all_exercises, judge
+from mmgen_course.exercises.asking import Net
+from mmgen_course.exercises.limits import OutOfTime, at_most
+from mmgen_course.verdicts import Shown
 
-RIGHT = all_exercises()["antithetic_draws"].reference
+EXERCISES = all_exercises()
+RIGHT = EXERCISES["antithetic_draws"].reference
 
 
 def named(name, body):
@@ -20,9 +30,10 @@ def named(name, body):
     return answer
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def progress(tmp_path, monkeypatch):
     monkeypatch.setenv("MMGEN_PROGRESS", str(tmp_path / "folder" / "progress.json"))
+    monkeypatch.setattr(kept, "in_memory", {})
     monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
     return tmp_path / "folder" / "progress.json"
 
@@ -34,63 +45,249 @@ def shown(monkeypatch):
     return seen
 
 
+# ---- which exercise
+
+
 def test_a_right_answer_is_shown_counted_and_kept(progress, shown):
     check(named("antithetic_draws", RIGHT))
     assert repr(shown[0]).splitlines() == [
-        "antithetic_draws: right, 2 of 2 points",
+        "antithetic_draws: ✓ right, 2 of 2 points",
         "lesson 08: 1 of 4 exercises, 2 of 12 points",
     ]
     assert json.loads(progress.read_text()) == {"antithetic_draws": 2}
 
 
-def test_without_a_file_the_progress_lasts_as_long_as_the_kernel(shown, monkeypatch):
-    monkeypatch.setenv("MMGEN_PROGRESS", "")
-    monkeypatch.setattr(module, "in_memory", {})
-    for name in ("antithetic_draws", "iwae_bound"):
-        check(named(name, all_exercises()[name].reference))
-    assert shown[-1].progress == "lesson 08: 2 of 4 exercises, 5 of 12 points"
-
-
-def test_points_once_earned_are_not_lost(progress, shown):
-    check(named("antithetic_draws", RIGHT))
-    check(named("antithetic_draws", lambda mu, logvar, noise: mu))
-    assert json.loads(progress.read_text()) == {"antithetic_draws": 2}
-
-
-def test_a_wrong_answer_is_told_what_was_asked_what_came_and_the_hint(progress, shown):
+def test_a_wrong_answer_is_told_what_was_asked_what_differs_which_mistake_it_is_and_a_hint(shown):
     check(named("antithetic_draws", lambda mu, logvar, noise: RIGHT(mu, 2 * logvar, noise)))
-    lines = shown[0].lines()
-    assert lines[0] == "antithetic_draws: not yet, 0 of 2 points"
-    assert lines[1].startswith("Asked for: two draws from N(mu, sigma^2)")
-    assert "numbers differ" in lines[2]
-    assert lines[3].startswith("Hint: exp(log sigma^2) is the variance")
+    said = dict(shown[0].sentences())
+    assert shown[0].head == "antithetic_draws: ✗ not yet, 0 of 2 points"
+    assert said["Asked for"].startswith("two draws from N(mu, sigma^2)")
+    assert said["What differs"].startswith("48 of 48 numbers differ; the first at (0, 0, 0), expected ")
+    assert said["A known mistake"] == "This is what “variance for standard deviation” gives."
+    assert said["Hint"].startswith("exp(log sigma^2) is the variance")
+    lines = repr(shown[0]).splitlines()
+    assert lines[-1] == "lesson 08: 0 of 4 exercises, 0 of 12 points"
+    assert [line.partition(":")[0] for line in lines[1:5]] == list(said)
 
 
-def test_what_a_learner_wrote_cannot_write_html(progress):
-    exercise = all_exercises()["antithetic_draws"]
-
-    def bad(mu, logvar, noise):
-        raise RuntimeError("<script>alert(1)</script>")
-
-    html = Shown(judge(exercise, bad), "")._repr_html_()
-    assert "<script>" not in html
-    assert "&lt;script&gt;" in html
+def test_an_answer_that_has_its_name_from_the_notebook_alone_is_found(shown, monkeypatch):
+    # as where a learner writes `antithetic_draws = lambda ...` or takes a partial
+    for answer in (lambda mu, logvar, noise: RIGHT(mu, logvar, noise), functools.partial(RIGHT)):
+        notebook = SimpleNamespace(user_ns={"RIGHT": RIGHT, "antithetic_draws": answer})
+        monkeypatch.setattr(module, "get_ipython", lambda notebook=notebook: notebook)
+        check(answer)
+    assert [one.verdict.state for one in shown] == ["right", "right"]
 
 
-def test_under_nbgrader_a_wrong_answer_raises_and_a_right_one_does_not(progress, shown, monkeypatch):
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (named("other", RIGHT), "no exercise is called 'other'; there are: .*kl_between"),
+        (named("antithetic_draw", RIGHT), "no exercise is called 'antithetic_draw'; did you mean antithetic_draws?"),
+        (torch.zeros(2), r"check takes the function itself, as in check\(\w+\); came a tensor of shape \(2,\)"),
+        (None, "check takes the function itself"),
+        (functools.partial(RIGHT), "no exercise is called None"),
+    ],
+)
+def test_what_is_no_exercise_is_refused_with_the_likely_name(answer, said):
+    with pytest.raises(ValueError, match=said):
+        check(answer)
+
+
+def test_under_nbgrader_a_wrong_answer_raises_and_a_right_one_does_not(shown, monkeypatch):
     monkeypatch.setenv("NBGRADER_EXECUTION", "validate")
     check(named("antithetic_draws", RIGHT))
     with pytest.raises(AssertionError, match="not yet"):
         check(named("antithetic_draws", lambda mu, logvar, noise: torch.zeros_like(mu)))
 
 
-def test_a_function_of_another_name_is_refused(progress):
-    with pytest.raises(ValueError, match="no exercise is called 'other'; there are: kl_between"):
-        check(named("other", RIGHT))
+def test_a_class_is_checked_too(shown, monkeypatch):
+    class Scale(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.factor = torch.nn.Parameter(torch.zeros(3))
+
+        def forward(self, x):
+            return x * self.factor
+
+    def drawn(generator):
+        return (), {"factor": torch.rand(3, generator=generator)}, (torch.rand(2, 3, generator=generator),)
+
+    exercise = Exercise("Scale", "08_vae", 1, 1, 1, "x times factor", drawn, Scale, (), way="module")
+    monkeypatch.setattr(module, "all_exercises", lambda: {"Scale": exercise})
+    check(Scale)
+    assert shown[0].verdict.state == "right"
+    check(type("Scale", (Scale,), {"forward": lambda self, x: x * self.factor**2}))
+    assert "output of your module" in shown[1].verdict.reason
 
 
-@pytest.mark.parametrize("text", ["", "[1]", "{broken", '{"antithetic_draws": "many", "unknown": 3}'])
-def test_a_broken_progress_file_counts_as_none(tmp_path, text):
-    path = tmp_path / "progress.json"
-    path.write_text(text)
-    assert kept(path) == {}
+# ---- in time
+
+
+@pytest.fixture(scope="module")
+def after_the_first_step():
+    """torch imports for seconds at its first step of training; in a lesson that asks for a step that is long past."""
+    for exercise in (EXERCISES["one_round"], STEP):
+        judge(exercise, EXERCISES["one_round"].reference, seconds=30)
+
+
+def endless(*arguments):
+    while True:
+        pass
+
+
+def seconds_of(exercise, answer):
+    before = time.perf_counter()
+    Shown(judge(exercise, answer))._repr_html_()
+    return time.perf_counter() - before
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_a_verdict_takes_less_than_two_seconds(name, after_the_first_step):
+    exercise = EXERCISES[name]
+    wrong = [mistake.wrong for mistake in exercise.misconceptions]
+    assert all(seconds_of(exercise, answer) < 2 for answer in [exercise.reference, *wrong])
+
+
+STEP = Exercise("s", "08_vae", 1, 1, 1, "", lambda g: (Net.drawn((2, 1), g), torch.rand(3, 2)), endless, (), way="step")
+SLOPE = Exercise("s", "08_vae", 1, 1, 1, "", lambda g: (torch.rand(3, 2),), endless, (), way="gradient")
+CLASS = Exercise("s", "08_vae", 1, 1, 1, "", lambda g: ((), {}, ()), endless, (), way="module")
+
+
+@pytest.mark.parametrize("exercise", [EXERCISES["kl_between"], STEP, SLOPE, CLASS], ids=lambda e: e.way)
+def test_a_loop_that_never_ends_does_so_within_two_seconds_and_is_shown(exercise, after_the_first_step):
+    before = time.perf_counter()
+    verdict = judge(exercise, endless)
+    assert time.perf_counter() - before < 2
+    assert verdict.state == "timeout"
+    assert verdict.line in ("line 2 of your function: while True:", "line 3 of your function: pass")
+
+
+def test_a_loop_that_catches_everything_ends_too():
+    def work(x):
+        for _ in range(1000):
+            x = x + 1
+        return x
+
+    def stubborn(*arguments):
+        x = 0.0
+        while True:
+            try:
+                x = work(x)
+            except:  # noqa: E722 - as learners write it
+                continue
+
+    before = time.perf_counter()
+    assert judge(EXERCISES["kl_between"], stubborn, seconds=0.3).state == "timeout"
+    assert time.perf_counter() - before < 2
+
+
+def test_no_alarm_rings_after_the_block_and_the_old_one_is_back():
+    rung = []
+    before = signal.signal(signal.SIGALRM, lambda kind, frame: rung.append(kind))
+    try:
+        for _ in range(300):
+            with pytest.raises(OutOfTime), at_most(0.001):
+                endless()
+        for _ in range(2000):  # the alarm comes about when the block ends
+            try:
+                with at_most(2e-6):
+                    pass
+            except OutOfTime:
+                pass
+        time.sleep(0.01)
+        assert rung == []
+        signal.raise_signal(signal.SIGALRM)
+        assert rung == [signal.SIGALRM]
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_the_limit_holds_in_another_thread_as_on_windows():
+    states = []
+
+    def work():
+        states.append(judge(EXERCISES["kl_between"], endless, seconds=0.2).state)
+        states.append(judge(EXERCISES["kl_between"], EXERCISES["kl_between"].reference).state)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join(20)
+    assert states == ["timeout", "right"]
+
+
+def test_the_learner_can_interrupt_a_check(shown):
+    def interrupted(*arguments):
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        check(named("kl_between", interrupted))
+    assert not shown
+
+
+def test_exit_in_an_answer_ends_the_answer_alone(shown):
+    check(named("kl_between", lambda *arguments: exit(3)))
+    assert shown[0].verdict.reason == "SystemExit: 3"
+
+
+# ---- errors, in the learner's own words
+
+
+def helper(x):
+    return x @ torch.zeros(99)
+
+
+def with_a_helper(mu, logvar, prior_mu, prior_logvar):
+    """Its docstring is its line 2."""
+    x = mu + 1
+    return helper(x)
+
+
+def test_an_error_names_the_learners_own_line_even_in_a_helper():
+    verdict = judge(EXERCISES["kl_between"], with_a_helper)
+    assert verdict.reason.startswith("RuntimeError: ")
+    assert verdict.line == "line 2 of helper: return x @ torch.zeros(99)"
+    assert "Where: line 2 of helper" in repr(Shown(verdict))
+
+
+def test_an_error_within_a_library_names_the_line_that_called_it():
+    def calls(mu, *others):
+        return torch.nn.functional.cross_entropy(mu, "no labels")
+
+    line = judge(EXERCISES["kl_between"], calls).line
+    assert line == 'line 2 of your function: return torch.nn.functional.cross_entropy(mu, "no labels")'
+
+
+def test_what_pytorch_has_not_implemented_is_an_error_and_a_stub_is_not():
+    def meta(mu, *others):
+        return mu.to("meta").sum().tolist()
+
+    def missing(mu, *others):
+        return torch.nn.Module()(mu)  # says with NotImplementedError that there is no forward
+
+    def stub(*arguments):
+        raise NotImplementedError
+
+    states = [judge(EXERCISES["kl_between"], answer).state for answer in (meta, missing, stub)]
+    assert states == ["error", "error", "undone"]
+
+
+def test_a_long_message_is_cut_and_one_that_cannot_be_read_does_not_matter():
+    class Odd(Exception):
+        def __str__(self):
+            raise RuntimeError
+
+    def long(*arguments):
+        raise ValueError("x " * 1_000_000)
+
+    def odd(*arguments):
+        raise Odd
+
+    assert len(judge(EXERCISES["kl_between"], long).reason) <= 300
+    assert judge(EXERCISES["kl_between"], odd).reason == "Odd: its message cannot be read"
+
+
+def test_a_mistake_of_ours_is_not_the_learners():
+    exercise = Exercise("s", "08_vae", 1, 1, 1, "", lambda g: (1,), lambda x: {1, 2}, (Misconception("", len, ""),))
+    with pytest.raises(TypeError, match="a reference gave set"):
+        judge(exercise, lambda x: x)

@@ -1,5 +1,6 @@
 """The teeth of the exercises: right answers pass, however they are written, and each mistake gets its own hint."""
 
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -139,6 +140,21 @@ def test_a_loop_without_end_is_ended_even_if_it_catches_every_exception():
 def endless():
     while True:
         pass
+
+
+def test_an_import_is_never_cut_off_in_the_middle(tmp_path, monkeypatch):
+    (tmp_path / "slow_module.py").write_text("import time\ntime.sleep(0.5)\nwhole = True\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def late(x):
+        import slow_module
+
+        assert slow_module.whole
+        while True:
+            pass
+
+    assert judge(TWICE, late, seconds=0.2).state == "timeout"
+    assert sys.modules["slow_module"].whole
 
 
 def test_the_clock_is_stopped_after_the_block():

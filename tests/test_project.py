@@ -26,6 +26,7 @@ PINS = [Requirement(pin) for pin in pins.pins(REQUIREMENTS)]
 LAYERS = [
     {"cli"},
     {"check", "grading", "pipeline"},
+    {"progress", "verdicts"},
     {"exercises", "recipes"},
     {"doctor", "evaluate", "lessons", "widgets"},
     {"features", "generators"},

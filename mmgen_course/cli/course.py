@@ -4,11 +4,14 @@ import json
 import os
 import sys
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mmgen_course.cli.app import AsJson, app, data_app, data_errors_in_one_line, fail, minutes, print_table
+
+if TYPE_CHECKING:
+    from mmgen_course.progress import Lesson
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -57,6 +60,41 @@ def lessons(
         rows = [(n, minutes(r.seconds), f"{r.peak_mb:,.0f}", r.error or "ok") for n, r in runs.items()]
         print_table(["lesson", "min:s", "peak memory, MB", "result"], rows)
     raise typer.Exit(any(run.error for run in runs.values()))
+
+
+@app.command("progress")
+def show_progress(as_json: AsJson = False) -> None:
+    """Print how far you are in the exercises of each lesson, and where that is kept."""
+    from mmgen_course import progress
+
+    path = progress.progress_file()
+    try:
+        points = progress.earned()
+    except (OSError, progress.Unreadable) as error:
+        fail(f"{error}; the next check(...) in a lesson puts that file aside and begins a new one")
+    lessons, whole = progress.lessons(points), progress.whole(points)
+    if as_json:
+        found = {"file": str(path) if path else None, "lessons": list(map(asdict, lessons)), "all": asdict(whole)}
+        typer.echo(json.dumps(found, indent=1))
+        return
+    rows = [
+        (row.name, f"{row.done} of {row.exercises}", f"{row.earned} of {row.points}", _bar(row), str(row.minutes_left))
+        for row in [*lessons, whole]
+    ]
+    print_table(["lesson", "exercises", "points", "", "minutes left"], rows)
+    if path is None:
+        typer.echo("MMGEN_PROGRESS is empty, so no file keeps your points.")
+    else:
+        typer.echo(
+            f"kept in {path}" if path.exists() else f"nothing yet: check(...) in a lesson will keep it in {path}"
+        )
+
+
+def _bar(row: "Lesson") -> str:
+    """The share of the points, full only where none is missing."""
+    full, empty = "█░" if (sys.stdout.encoding or "").lower().startswith("utf") else "#-"
+    length = 10 * row.earned // row.points
+    return full * length + empty * (10 - length)
 
 
 @app.command()

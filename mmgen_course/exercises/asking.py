@@ -154,8 +154,15 @@ def _cut(value: Any) -> Any:
 
 
 def _first_changed(before: tuple[Any, ...], after: tuple[Any, ...]) -> int | None:
-    for number, (was, now) in enumerate(zip(before, after, strict=True), 1):
-        same = torch.equal(was, now) if isinstance(was, Tensor) and isinstance(now, Tensor) else was == now
-        if not same:
-            return number
-    return None
+    pairs = enumerate(zip(before, after, strict=True), 1)
+    return next((number for number, (was, now) in pairs if not _same(was, now)), None)
+
+
+def _same(was: Any, now: Any) -> bool:
+    """Whether two values are the same number for number; NaN is the same as NaN."""
+    if isinstance(was, Tensor):
+        is_like = isinstance(now, Tensor) and now.shape == was.shape and now.dtype == was.dtype
+        return is_like and bool(((was == now) | ((was != was) & (now != now))).all())
+    if isinstance(was, tuple | list):
+        return len(was) == len(now) and all(map(_same, was, now))
+    return bool(was == now)

@@ -11,8 +11,9 @@ from typing import Any, Literal
 import torch
 
 from mmgen_course.exercises.asking import Seen, Way, ask
-from mmgen_course.exercises.compare import difference
+from mmgen_course.exercises.compare import difference, first_difference
 from mmgen_course.exercises.limits import OutOfTime, at_most
+from mmgen_course.exercises.wording import is_a_stub, message, own_line, place
 
 Function = Callable[..., Any]
 State = Literal["right", "wrong", "error", "timeout", "undone"]
@@ -75,6 +76,8 @@ class Verdict:
         reason: what was expected and what came, for the first case that differs; empty if all is right.
         misconception: the known mistake that answers as this answer does in every case, or None.
         expected, came: of the first case that differs; None if no values were compared.
+        where: the part of them that differs, in words; empty for the whole.
+        line: the learner's own line at which an error arose or time ran out; empty if there is none.
     """
 
     exercise: Exercise
@@ -84,6 +87,8 @@ class Verdict:
     misconception: Misconception | None = None
     expected: Any = None
     came: Any = None
+    where: str = ""
+    line: str = ""
 
 
 def judge(exercise: Exercise, answer: Function, seed: int = 0, seconds: float = SECONDS) -> Verdict:
@@ -103,12 +108,15 @@ def judge(exercise: Exercise, answer: Function, seed: int = 0, seconds: float = 
                 seen.append(ask(exercise.way, answer, case))
                 if seen[-1].changed:
                     break
-    except NotImplementedError as error:
-        return Verdict(exercise, "undone", reason=str(error) or "nothing written yet")
-    except OutOfTime:
-        return Verdict(exercise, "timeout", reason=f"no answer after {seconds:g} seconds: does a loop never end?")
-    except Exception as error:  # whatever a learner's code raises is the learner's to read
-        return Verdict(exercise, "error", reason=f"{type(error).__name__}: {error}")
+    except OutOfTime as error:
+        reason = f"no answer after {seconds:g} seconds: does a loop never end?"
+        return Verdict(exercise, "timeout", reason=reason, line=own_line(error, answer))
+    except KeyboardInterrupt:  # the learner's own wish
+        raise
+    except BaseException as error:  # whatever a learner's code raises, `exit()` too, is the learner's to read
+        if isinstance(error, NotImplementedError) and is_a_stub(error):
+            return Verdict(exercise, "undone", reason=message(error).partition(": ")[2] or "nothing written yet")
+        return Verdict(exercise, "error", reason=message(error), line=own_line(error, answer))
     return compared(exercise, drawn, seen)
 
 
@@ -125,9 +133,11 @@ def compared(exercise: Exercise, drawn: list[tuple[Any, ...]], seen: list[Seen])
         return Verdict(exercise, "wrong", reason=reason)
     for case, one in zip(drawn, seen, strict=True):
         expected = ask(exercise.way, exercise.reference, case).value
-        if reason := difference(expected, one.value, exercise.tolerance):
+        if found := first_difference(expected, one.value, exercise.tolerance):
+            where = place(exercise.way, found.path, case)
+            reason = f"{where}: {found.sentence}" if where else found.sentence
             mistake = _recognised(exercise, drawn, seen)
-            return Verdict(exercise, "wrong", 0, reason, mistake, expected, one.value)
+            return Verdict(exercise, "wrong", 0, reason, mistake, expected, one.value, where)
     return Verdict(exercise, "right", exercise.points)
 
 

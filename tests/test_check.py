@@ -128,7 +128,7 @@ def test_a_class_is_checked_too(shown, monkeypatch):
 def after_the_first_step():
     """torch imports for seconds at its first step of training; in a lesson that asks for a step that is long past."""
     for exercise in (EXERCISES["one_round"], STEP):
-        judge(exercise, EXERCISES["one_round"].reference, seconds=30)
+        judge(exercise, EXERCISES["one_round"].reference, seconds=30.0)
 
 
 def endless(*arguments):

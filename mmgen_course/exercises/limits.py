@@ -42,11 +42,13 @@ def _alarm(seconds: float) -> Iterator[None]:
     def ring(kind: int, frame: FrameType | None) -> None:
         if ended:
             return
+        if _is_importing(frame, block):  # a module that is cut off in the middle stays broken
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            return
+        inside = _is_inside(frame, block)
         # soon, and never after the same time: in the end it hits the learner's loop outside of its `try`
         signal.setitimer(signal.ITIMER_REAL, 10 ** _jitter.uniform(-6, -3.5))
-        if _is_importing(frame, block):
-            signal.setitimer(signal.ITIMER_REAL, 0.1)  # a module that is cut off in the middle stays broken
-        elif _is_inside(frame, block):
+        if inside:
             raise OutOfTime
 
     before = signal.signal(signal.SIGALRM, ring)

@@ -116,8 +116,8 @@ def own_line(error: BaseException, answer: Callable[..., Any]) -> str:
         ''
     """
     own = list(_own_steps(error, answer))
-    if not own:
-        return ""
+    if not own:  # the second of two errors, as when an alarm rings twice
+        return own_line(error.__context__, answer) if error.__context__ else ""
     frame, line = own[-1]
     code = frame.f_code
     name = code.co_name if frame is not own[0][0] and code.co_name.isidentifier() else "your function"

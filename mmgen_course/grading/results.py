@@ -18,6 +18,7 @@ from mmgen_course.grading.submissions import Submission
 from mmgen_course.grading.walls import PACKAGE
 
 Outcome = dict[str, Any]
+SHOWN = ("gradebook", "report", "tallies")  # what shows results decides none
 
 
 class Results:
@@ -65,7 +66,8 @@ def grader() -> str:
     digest = sha256(version("torch").encode())
     for folder in ("exercises", "grading"):
         for path in sorted((PACKAGE / folder).rglob("*.py")):
-            digest.update(path.read_bytes())
+            if path.stem not in SHOWN:
+                digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

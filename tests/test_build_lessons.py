@@ -12,10 +12,15 @@ from nbformat import NotebookNode, v4
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 
+import build_lessons
 from build_lessons import Course, build, check_leaks, learner_notebook, main, read_course, solution_notebook
 from lesson_outputs import settle, to_bytes
-from lesson_source import LessonError
+from lesson_solutions import answer_name, learner_text
+from lesson_source import LessonError, read_lesson
+from nbgrader.nbgraderformat import MetadataValidator
+from nbgrader.utils import is_grade, is_locked, is_solution
 
+from mmgen_course.exercises import Exercise, all_exercises
 from mmgen_course.lessons import ROOT
 
 EXERCISE = '''\
@@ -26,14 +31,24 @@ def mean(values):
     total = sum(values)
     return total / len(values)
     # END SOLUTION
+
+# %%
+check(mean)
 '''
 
 
-def course_of(folder: Path, *sources: str) -> Course:
-    """Read sources as the lessons 00_tiny, 01_tiny, ..."""
+def toy(name: str = "mean", lesson: str = "00_tiny", points: int = 3) -> Exercise:
+    """An Exercise of a lesson that this file makes up; nobody is judged by it."""
+    return Exercise(name, lesson, points, 5, 1, "a number", lambda generator: ([1, 2],), lambda values: 1.5, ())
+
+
+def course_of(folder: Path, *sources: str, exercises: list[Exercise] | None = None) -> Course:
+    """Read sources as the lessons 00_tiny, 01_tiny, ...; what `check` knows is `mean` where one of them asks for it."""
     for i, source in enumerate(sources):
         (folder / f"{i:02d}_tiny.py").write_text(dedent(source))
-    return read_course(folder)
+    if exercises is None:
+        exercises = [toy()] if EXERCISE in sources[0] else []
+    return read_course(folder, {exercise.name: exercise for exercise in exercises})
 
 
 def texts(notebook: NotebookNode) -> list[str]:
@@ -43,13 +58,13 @@ def texts(notebook: NotebookNode) -> list[str]:
 # ---- exercises
 
 
-def test_learner_gets_a_stub_and_the_solutions_notebook_the_code_without_markers(tmp_path):
+def test_learner_gets_a_stub_and_the_solutions_notebook_the_code_between_its_markers(tmp_path):
     course = course_of(tmp_path, EXERCISE)
     head = 'def mean(values):\n    """Return the mean."""\n'
     stub = '    raise NotImplementedError("your turn: mean")'
-    assert texts(learner_notebook(course.lessons[0], course)) == [head + stub]
-    solved = "    total = sum(values)\n    return total / len(values)"
-    assert texts(solution_notebook(course.lessons[0], course)) == [head + solved]
+    assert texts(learner_notebook(course.lessons[0], course)) == [head + stub, "check(mean)"]
+    solved = "    # BEGIN SOLUTION\n    total = sum(values)\n    return total / len(values)\n    # END SOLUTION"
+    assert texts(solution_notebook(course.lessons[0], course)) == [head + solved, "check(mean)"]
 
 
 def test_a_method_and_a_second_function_of_the_cell_are_stubbed_apart(tmp_path):
@@ -73,10 +88,9 @@ def test_a_method_and_a_second_function_of_the_cell_are_stubbed_apart(tmp_path):
     # %%
     1
     """
-    course = course_of(tmp_path, source)
-    text, _ = texts(learner_notebook(course.lessons[0], course))
+    (tmp_path / "00_tiny.py").write_text(dedent(source))
     namespace: dict = {}
-    exec(text, namespace)
+    exec(learner_text(read_lesson(tmp_path / "00_tiny.py").cells[0]), namespace)
     with pytest.raises(NotImplementedError, match="your turn: at"):
         namespace["Line"]().at(1)
     with pytest.raises(NotImplementedError, match="your turn: twice"):
@@ -186,6 +200,98 @@ MISPLACED = {
 def test_a_misplaced_marker_stops_the_build(tmp_path, source, message):
     with pytest.raises(LessonError, match=rf"00_tiny\.py:{message}"):
         course_of(tmp_path, source)
+
+
+# ---- what nbgrader reads
+
+
+def test_nbgrader_keeps_the_answer_and_grades_the_check_after_it_in_both_notebooks(tmp_path):
+    course = course_of(tmp_path, '# %% tags=["hide-input"]\n1\n' + EXERCISE, exercises=[toy()])
+    for notebook in (learner_notebook(course.lessons[0], course), solution_notebook(course.lessons[0], course)):
+        MetadataValidator().validate_nb(notebook)
+        plain, answer, grade = notebook.cells
+        assert plain.metadata == {"tags": ["hide-input"]}
+        assert (is_solution(answer), is_grade(answer), is_locked(answer)) == (True, False, False)
+        assert (is_solution(grade), is_grade(grade), is_locked(grade)) == (False, True, True)
+        assert answer.metadata.tags == ["exercise"]
+        assert [cell.metadata.nbgrader.locked for cell in (answer, grade)] == [False, True]
+        ids = [cell.metadata.nbgrader.grade_id for cell in (answer, grade)]
+        assert (*ids, grade.metadata.nbgrader.points) == ("mean", "check-mean", 3)
+
+
+def test_a_class_and_its_methods_are_one_exercise(tmp_path):
+    method = "    def {}(self):\n        # BEGIN SOLUTION\n        return {}\n        # END SOLUTION\n"
+    source = '# %% tags=["exercise"]\nHALF = 2\n\n\nclass Line:\n' + method.format("a", 1) + method.format("b", 2)
+    course = course_of(tmp_path, source + "# %%\ncheck(Line)\n", exercises=[toy("Line")])
+    answer, _ = learner_notebook(course.lessons[0], course).cells
+    assert answer.metadata.nbgrader.grade_id == answer_name(course.lessons[0].cells[0]) == "Line"
+
+
+TWO = EXERCISE.replace("# END SOLUTION\n\n", f"# END SOLUTION\n\n\ndef half(x):\n{BEGIN}    return x / 2\n{END}\n")
+UNGRADED = {
+    "no check": (EXERCISE.partition("\n# %%\n")[0], [toy()], r"00_tiny\.py:2: no cell `check\(mean\)`"),
+    "check of another": (EXERCISE.replace("check(mean)", "check(median)"), [toy()], r"00_tiny\.py:2: no cell `check"),
+    "more than a check": (
+        EXERCISE + "print(1)\n",
+        [toy()],
+        r"00_tiny\.py:2: no cell `check\(mean\)`, and nothing else",
+    ),
+    "a cell between": (
+        EXERCISE.replace("\n# %%\n", "\n# %%\n1\n\n# %%\n"),
+        [toy()],
+        r"00_tiny\.py:2: no cell `check\(mean\)`",
+    ),
+    "check in Markdown": (
+        EXERCISE.replace("# %%\ncheck", "# %% [markdown]\n# check"),
+        [toy()],
+        r"00_tiny\.py:2: no cell `check\(mean\)`",
+    ),
+    "check without exercise": (
+        "# %%\n1\n    \ncheck(median)\n",
+        [],
+        r"00_tiny\.py:4: check\(median\) is not right after",
+    ),
+    "check again": (
+        EXERCISE + "\n# %%\nfor _ in [1]:\n    check(mean)\n",
+        [toy()],
+        r"00_tiny\.py:14: check\(mean\) is not right after",
+    ),
+    "check in its own cell": (
+        EXERCISE.replace("# END SOLUTION\n", "# END SOLUTION\n\n\ncheck(mean)\n"),
+        [toy()],
+        r"00_tiny\.py:10: check\(mean\) is not right after",
+    ),
+    "two in a cell": (TWO, [toy(), toy("half")], r"00_tiny\.py:2: one exercise a cell; this one holds mean, half"),
+    "twice": (EXERCISE + "\n" + EXERCISE, [toy()], r"00_tiny\.py:13: a second exercise mean"),
+    "unknown": (EXERCISE, [], r"00_tiny\.py:2: no Exercise is called 'mean'"),
+    "of another lesson": (
+        EXERCISE,
+        [toy(lesson="01_tiny")],
+        r"00_tiny\.py:2: mean stands in 00_tiny, but its Exercise says 01_tiny",
+    ),
+    "without a cell": (EXERCISE, [toy(), toy("half")], r"00_tiny\.py:1: this lesson lacks its exercise half"),
+    "of no lesson": (
+        EXERCISE,
+        [toy(), toy("half", "09_tiny")],
+        "the Exercise half says 09_tiny: no such lesson; there are",
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "exercises", "message"), UNGRADED.values(), ids=UNGRADED.keys())
+def test_an_exercise_that_nbgrader_could_not_grade_stops_the_build(tmp_path, source, exercises, message):
+    with pytest.raises(LessonError, match=message):
+        course_of(tmp_path, source, "# %%\n1\n", exercises=exercises)
+
+
+def test_each_exercise_of_the_course_is_graded_once_for_its_points():
+    course = read_course(ROOT / "notebooks" / "source")
+    found = [cell for cells in course.grading.values() for cell in cells.values() if cell["grade"]]
+    points = {f"check-{exercise.name}": exercise.points for exercise in all_exercises().values()}
+    assert sorted((cell["grade_id"], cell["points"]) for cell in found) == sorted(points.items())
+
+
+# ---- prose
 
 
 def test_prose_and_comments_about_solutions_are_no_markers(tmp_path):
@@ -455,10 +561,11 @@ try:
 except NotImplementedError as error:
     print(error)
 """
-    course = course_of(tmp_path, EXERCISE + show)
+    source = "# %%\ncheck = callable\n\n" + EXERCISE + show
+    course = course_of(tmp_path, source)
     assert [run.error for run in build(course.lessons[0], course, tmp_path)] == [None, None]
     printed = [
-        nbformat.read(tmp_path / name, as_version=4).cells[1].outputs[0].text
+        nbformat.read(tmp_path / name, as_version=4).cells[3].outputs[0].text
         for name in ("00_tiny.ipynb", "solutions/00_tiny.ipynb")
     ]
     assert printed == ["your turn: mean\n", "1.5\n"]
@@ -473,7 +580,8 @@ def test_an_interrupted_build_leaves_what_was_there(tmp_path):
     assert not list(tmp_path.glob("*.tmp"))
 
 
-def test_a_solutions_notebook_goes_when_its_lesson_has_no_exercise(tmp_path):
+def test_a_solutions_notebook_goes_when_its_lesson_has_no_exercise(tmp_path, monkeypatch):
+    monkeypatch.setattr(build_lessons, "all_exercises", dict)
     course = course_of(tmp_path, "# %% [markdown]\n# text\n")
     (tmp_path / "solutions").mkdir()
     (tmp_path / "solutions" / "00_tiny.ipynb").write_text("of an older lesson")
@@ -484,7 +592,8 @@ def test_a_solutions_notebook_goes_when_its_lesson_has_no_exercise(tmp_path):
     )
 
 
-def test_a_name_without_lesson_is_wrong_usage_and_a_broken_rule_a_failed_job(tmp_path, capsys):
+def test_a_name_without_lesson_is_wrong_usage_and_a_broken_rule_a_failed_job(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(build_lessons, "all_exercises", dict)
     (tmp_path / "00_tiny.py").write_text("# %% [markdown]\n# $$ a $$\n")
     with pytest.raises(SystemExit, match=r"build_lessons: .*00_tiny\.py:2: give a displayed equation"):
         main(["--source", str(tmp_path)])

@@ -102,7 +102,9 @@ def test_the_key_is_another_for_another_student_file_or_content():
         submission(file, notebook_of([text]))
         for file, text in (("a.ipynb", "x"), ("b.ipynb", "x"), ("a/1.ipynb", "x"), ("a.ipynb", "y"))
     ]
-    assert len({key_of(one) for one in made}) == 4
+    keys = {key_of(one) for one in made}
+    keys |= {key_of(made[0], contained=False), key_of(made[0], seconds=99.0), key_of(made[0], lesson="08_vae")}
+    assert len(keys) == 7
 
 
 # ---- our own faults

@@ -3,24 +3,31 @@
 - notebooks/NN_name.ipynb, the learner's, with every exercise undone;
 - notebooks/solutions/NN_name.ipynb, with every exercise done, where the lesson has one.
 
+The cells of both carry nbgrader's metadata: JupyterLab validates the first, `nbgrader generate_assignment` takes the
+second.
+
     python tools/build_lessons.py [NAMES] [--out DIR]
 
 Nothing is written of a lesson that breaks a rule of lesson_source (sizes of cells), lesson_solutions (markers),
-lesson_equations (labels) or lesson_outputs (what may be stored), or whose learner's notebook holds a solution.
+lesson_grades (exercises and their checks), lesson_equations (labels) or lesson_outputs (what may be stored), or whose
+learner's notebook holds a solution.
 """
 
 import argparse
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from lesson_equations import labels, number_equations, numbered
+from lesson_grades import check_lessons, grading
 from lesson_outputs import settle, strings, to_bytes
-from lesson_solutions import check_markers, learner_text, solution_lines, solved_text
+from lesson_solutions import check_markers, learner_text, solution_lines
 from lesson_source import Lesson, LessonError, read_lesson
 from nbformat import NotebookNode, v4
 from tqdm import tqdm
 
+from mmgen_course.exercises import Exercise, all_exercises
 from mmgen_course.lessons import ROOT, Run, execute
 
 NEW_CELL = {"markdown": v4.new_markdown_cell, "code": v4.new_code_cell, "raw": v4.new_raw_cell}
@@ -34,20 +41,30 @@ class Course:
         lessons: in their order.
         equations: label -> number.
         solutions: line of a solution -> its place; none may stand in a learner's notebook.
+        grading: name of a lesson -> place of a cell -> its nbgrader metadata.
     """
 
     lessons: list[Lesson]
     equations: dict[str, str]
     solutions: dict[str, str]
+    grading: dict[str, dict[int, dict]]
 
 
-def read_course(folder: Path) -> Course:
-    """Read and check every lesson of `folder`: equations and solutions of one concern the others."""
+def read_course(folder: Path, exercises: Mapping[str, Exercise] | None = None) -> Course:
+    """Read and check every lesson of `folder`: equations and solutions of one concern the others.
+
+    Args:
+        folder: of the sources.
+        exercises: what `check` knows, by name; None for those of the course.
+    """
+    exercises = all_exercises() if exercises is None else exercises
     lessons = [read_lesson(path) for path in sorted(folder.glob("[0-9][0-9]_*.py"))]
     for lesson in lessons:
         for cell in lesson.cells:
             check_markers(cell)
-    course = Course(lessons, number_equations(lessons), solution_lines(lessons))
+    check_lessons(lessons, exercises)
+    grades = {lesson.name: grading(lesson, exercises) for lesson in lessons}
+    course = Course(lessons, number_equations(lessons), solution_lines(lessons), grades)
     for lesson in lessons:
         check_leaks(learner_notebook(lesson, course), lesson, course)
     return course
@@ -60,14 +77,15 @@ def learner_notebook(lesson: Lesson, course: Course) -> NotebookNode:
 
 def solution_notebook(lesson: Lesson, course: Course) -> NotebookNode:
     """Return the notebook with its exercises done, not yet executed."""
-    return _notebook(lesson, [solved_text(cell) for cell in lesson.cells], course)
+    return _notebook(lesson, [cell.text for cell in lesson.cells], course)
 
 
 def _notebook(lesson: Lesson, texts: list[str], course: Course) -> NotebookNode:
     notebook = v4.new_notebook()
     for i, (cell, text) in enumerate(zip(lesson.cells, texts, strict=True)):
         source = numbered(cell, text, course.equations)
-        node = NEW_CELL[cell.kind](source, metadata=cell.metadata, id=f"{lesson.name}-{i:03d}")
+        graded = {"nbgrader": course.grading[lesson.name][i]} if i in course.grading[lesson.name] else {}
+        node = NEW_CELL[cell.kind](source, metadata=cell.metadata | graded, id=f"{lesson.name}-{i:03d}")
         notebook.cells.append(node)
     notebook.metadata = {
         "mmgen": {

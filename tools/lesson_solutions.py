@@ -1,4 +1,4 @@
-"""Exercises: a cell with its solution goes in, the learner's cell and the solved one come out.
+"""Exercises: a cell with its solution goes in, the learner's cell comes out, and what it asks for.
 
 In a code cell tagged `exercise`, a solution is one or more whole statements of a function's body:
 
@@ -6,6 +6,8 @@ In a code cell tagged `exercise`, a solution is one or more whole statements of 
         # BEGIN SOLUTION
         return 2 * x
         # END SOLUTION
+
+The solutions notebook keeps the markers: nbgrader cuts its own assignment out of it by them.
 
 Fails closed: a marker that is misspelt, misplaced, unclosed or in an untagged cell raises LessonError.
 """
@@ -124,9 +126,15 @@ def learner_text(cell: Cell) -> str:
     return "\n".join(lines)
 
 
-def solved_text(cell: Cell) -> str:
-    """Return the text of the cell without its markers."""
-    return "\n".join(line for line in cell.text.split("\n") if not MARKER.fullmatch(line))
+def answer_name(cell: Cell) -> str:
+    """Return the name of the function or class that an exercise cell asks for; raise LessonError unless it is one."""
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    asked = [node for node in ast.parse(cell.text).body if isinstance(node, kinds)]
+    begins = [region.begin for region in _regions(cell)]
+    names = [node.name for node in asked if any(row in _rows(node) for row in begins)]
+    if len(names) != 1:
+        raise cell.error(f"one exercise a cell; this one holds {', '.join(names) or 'none by a name'}: split it")
+    return names[0]
 
 
 def solution_lines(lessons: list[Lesson]) -> dict[str, str]:

@@ -29,6 +29,7 @@ def grade(
 
     Example: mmgen grade submitted --out graded
     """
+    from filelock import FileLock, Timeout
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress
 
@@ -55,6 +56,12 @@ def grade(
         collected = list(collect(submissions))
     except Refused as error:
         fail(str(error))
+    out.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(out / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        fail(f"another grading writes to {out}; wait for it, or take another folder")
     results = Results(out)
     if dask:
         graded = grade_with_dask(dask, collected, results, not allow_uncontained, seconds, lesson)

@@ -56,7 +56,7 @@ def grade_with_dask(
     with Client(address, timeout=20) as client:
         futures: dict[Any, Submission] = {}
         for submission in submissions:
-            if done := results.done(key_of(submission)):
+            if done := results.done(key_of(submission, contained, seconds, lesson)):
                 yield done
                 continue
             work = {"submission": asdict(submission), "secret": results.secret.hex(), "contained": contained}
@@ -64,30 +64,17 @@ def grade_with_dask(
             futures[client.submit(unit, text, pure=False, retries=RETRIES)] = submission
         for future in as_completed(list(futures)):
             error = future.exception()
-            outcome = _lost(futures[future], error, contained) if error else json.loads(future.result())
+            lost = futures[future]
+            key = key_of(lost, contained, seconds, lesson)
+            outcome = _lost(lost, key, error, contained) if error else json.loads(future.result())
             results.write(outcome)
             yield outcome
 
 
-def _lost(submission: Submission, error: BaseException, contained: bool) -> Outcome:
+def _lost(submission: Submission, key: str, error: BaseException, contained: bool) -> Outcome:
     """The result of a submission that no Dask worker could grade: our fault, and no zero."""
     reason = str(error) if isinstance(error, NotContained) else f"the cluster lost it: {type(error).__name__}"
-    empty = {
-        "state": "not graded",
-        "reason": reason,
-        "points": 0,
-        "of": 0,
-        "notes": [],
-        "exercises": {},
-        "seconds": 0.0,
-    }
+    empty = {"state": "not graded", "reason": reason, "points": 0, "of": 0, "notes": [], "exercises": {}}
     said = {"student": submission.student, "lesson": submission.lesson, "file": submission.file}
     isolation = "contained" if contained else "uncontained"
-    return {
-        **said,
-        "sha256": submission.sha256,
-        "key": key_of(submission),
-        "isolation": isolation,
-        **empty,
-        "seconds": 0.0,
-    }
+    return {**said, "sha256": submission.sha256, "key": key, "isolation": isolation, **empty, "seconds": 0.0}

@@ -21,6 +21,7 @@ from mmgen_course.grading.submissions import Submission, readable
 SECONDS = 10.0  # for the cells and the five cases of one exercise, by the clock
 TRIES = 3
 LONGEST = 500  # characters of a sentence
+SPARE = 60.0  # seconds beside those of the exercises, after which a worker is ended whatever the judge does
 LATE = {"step": "torch._dynamo"}  # which torch's optimisers import at their first step, in seconds of the learner's
 BY_LIMIT = {"judge": "protocol", "time": "timeout", "memory": "limit", "processes": "limit"}
 
@@ -91,7 +92,7 @@ def _asked(
     while waiting:
         exercise, attempt = waiting[0]
         try:
-            with sandbox.worker(imports=imports) as worker:
+            with sandbox.worker(seconds * len(exercises) + SPARE, imports) as worker:
                 worker.tell(list(submission.cells), time.monotonic() + seconds)
                 _with_one_worker(worker, waiting, results, secret + submission.sha256.encode(), seconds)
         except Exception as error:  # the learner's faults are all answers: what is raised here is ours
@@ -166,16 +167,20 @@ def _answer(worker: Worker, exercise: Exercise, case: tuple[Any, ...], end: floa
 
 
 def _checked(answer: Any, number: int) -> dict[str, Any]:
-    if not isinstance(answer, dict) or answer.get("id") != number:
+    # its type first: a tensor compares with anything, and the outcome is no truth value
+    if not isinstance(answer, dict) or type(answer.get("id")) is not int or answer["id"] != number:
         raise wire.ProtocolError("it answers no question that was asked")
     notes = answer.get("notes")
     if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
         raise wire.ProtocolError("it has no notes")
     notes = [_cut(note) for note in notes[:20]]
-    if answer.get("state") in ("undone", "error") and isinstance(answer.get("reason"), str):
-        return {"state": answer["state"], "reason": _cut(answer["reason"]), "notes": notes}
+    state = answer.get("state")
+    if not isinstance(state, str):
+        raise wire.ProtocolError("it has no state")
+    if state in ("undone", "error") and isinstance(answer.get("reason"), str):
+        return {"state": state, "reason": _cut(answer["reason"]), "notes": notes}
     changed = answer.get("changed")
-    if answer.get("state") != "answered" or "value" not in answer or not (changed is None or type(changed) is int):
+    if state != "answered" or "value" not in answer or not (changed is None or type(changed) is int):
         raise wire.ProtocolError("it has no value")
     return {**answer, "notes": notes}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 MOST_BYTES = 20_000_000
 MOST_CELLS = 5_000
+MOST_CODE = 2_000_000  # bytes of JSON, in which it travels: letters beyond ASCII take 6 or 12
 
 
 class Refused(ValueError):
@@ -32,7 +33,10 @@ def code_cells(content: bytes) -> list[str]:
     if not isinstance(cells, list) or len(cells) > MOST_CELLS:
         raise Refused(f"expected a list of at most {MOST_CELLS} cells")
     code = [cell for cell in cells if isinstance(cell, dict) and cell.get("cell_type") == "code"]
-    return [_source(cell.get("source")) for cell in code]
+    sources = [_source(cell.get("source")) for cell in code]
+    if (size := len(json.dumps(sources))) > MOST_CODE:
+        raise Refused(f"{size:,} bytes of code; at most {MOST_CODE:,}: read data from a file, not from a cell")
+    return sources
 
 
 def _source(source: Any) -> str:
@@ -69,8 +73,9 @@ def _no_constant(name: str) -> None:
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise Refused(f"the name {twice!r:.40} stands twice in one JSON object")
-    return dict(pairs)
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise Refused(f"the name {name!r:.40} stands twice in one JSON object")
+        found[name] = value
+    return found

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mmgen_course.data.atomic import replacing
+from mmgen_course.grading.judge import SECONDS
 from mmgen_course.grading.submissions import Submission
 from mmgen_course.grading.walls import PACKAGE
 
@@ -54,9 +55,10 @@ class Results:
         yield from sorted(found, key=lambda outcome: (outcome["student"], outcome["file"]))
 
 
-def key_of(submission: Submission) -> str:
-    """The key of a submission's result: other code of the grader, other bytes or another student, another key."""
-    parts = [grader(), submission.student, submission.file, submission.sha256, submission.refused]
+def key_of(submission: Submission, contained: bool = True, seconds: float = SECONDS, lesson: str = "") -> str:
+    """The key of a submission's result: another grader, student or notebook, or graded otherwise, another key."""
+    parts = [grader(), contained, seconds, lesson]
+    parts += [submission.student, submission.file, submission.sha256, submission.refused]
     return sha256(json.dumps(parts).encode()).hexdigest()
 
 

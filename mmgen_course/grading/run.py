@@ -48,6 +48,7 @@ def outcome_of(
         seconds: for each exercise.
         lesson: the only one that is graded; "" if each notebook's own is.
     """
+    key = key_of(submission, sandbox.contained, seconds, lesson)
     if lesson and submission.lesson and submission.lesson != lesson:
         reason = f"it is the notebook of {submission.lesson}; expected {lesson}"
         submission = Submission(submission.student, submission.file, submission.sha256, refused=reason)
@@ -58,7 +59,7 @@ def outcome_of(
         "lesson": submission.lesson,
         "file": submission.file,
         "sha256": submission.sha256,
-        "key": key_of(submission),
+        "key": key,
         "isolation": "contained" if sandbox.contained else "uncontained",
         **verdicts,
         "seconds": round(time.monotonic() - begin, 3),
@@ -85,9 +86,12 @@ def grade_all(
         results.write(outcome)
         return outcome
 
+    def done(submission: Submission) -> Outcome | None:
+        return results.done(key_of(submission, contained, seconds, lesson))
+
     with ThreadPoolExecutor(jobs) as pool:
         try:
-            yield from _windowed(pool, one, submissions, results, window=4 * jobs)
+            yield from _windowed(pool, one, submissions, done, window=4 * jobs)
         finally:
             pool.shutdown(cancel_futures=True)
             for sandbox in sandboxes:
@@ -98,14 +102,14 @@ def _windowed(
     pool: ThreadPoolExecutor,
     one: Callable[[Submission], Outcome],
     submissions: Iterable[Submission],
-    results: Results,
+    done: Callable[[Submission], Outcome | None],
     window: int,
 ) -> Iterator[Outcome]:
     """Never hold more than `window` notebooks in memory."""
     running: set[Future[Outcome]] = set()
     for submission in submissions:
-        if done := results.done(key_of(submission)):
-            yield done
+        if outcome := done(submission):
+            yield outcome
             continue
         running.add(pool.submit(one, submission))
         if len(running) >= window:

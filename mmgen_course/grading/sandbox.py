@@ -25,7 +25,6 @@ START = "import sys; sys.path.insert(0, sys.argv[1]); from mmgen_course.grading.
 START += "zygote.main(int(sys.argv[2]), sys.argv[3] == 'contained')"
 START_SECONDS, ANSWER_SECONDS = 120, 30
 MEMORY = 1 << 30  # bytes that a notebook may use beside what the imports hold
-SECONDS_OF_ALL = 300  # for one worker; the judge allows far less for a question
 
 
 class Infrastructure(Exception):
@@ -134,7 +133,7 @@ class Sandbox:
         )
 
     @contextmanager
-    def worker(self, seconds: float = SECONDS_OF_ALL, imports: tuple[str, ...] = ()) -> Iterator[Worker]:
+    def worker(self, seconds: float, imports: tuple[str, ...] = ()) -> Iterator[Worker]:
         """A fresh worker, for as long as the block; whoever leaves it without having ended it ends the sandbox too.
 
         Args:

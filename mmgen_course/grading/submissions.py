@@ -69,8 +69,13 @@ def collect(source: Path) -> Iterator[Submission]:
 
 
 def _in_folder(folder: Path) -> Iterator[Submission]:
-    for root, folders, names in os.walk(folder):  # does not follow links to folders
+    unread: list[OSError] = []
+    for root, folders, names in os.walk(folder, onerror=unread.append):  # does not follow links to folders
         folders[:] = sorted(name for name in folders if name != ".ipynb_checkpoints")
+        for path in (Path(root, name) for name in folders):
+            if path.is_symlink():
+                file = path.relative_to(folder).as_posix()
+                yield Submission(_student(file), file, refused="a link to a folder; nothing in it was read")
         for name in sorted(names):
             path = Path(root, name)
             if name.lower().endswith(SUFFIX):
@@ -79,17 +84,20 @@ def _in_folder(folder: Path) -> Iterator[Submission]:
                     yield submission(file, _regular(path))
                 except Refused as error:
                     yield Submission(_student(file), file, refused=str(error))
+    for failure in unread:
+        file = Path(failure.filename).relative_to(folder).as_posix()
+        yield Submission(_student(file), file, refused=f"a folder that cannot be read: {failure.strerror}")
 
 
 def _regular(path: Path) -> bytes:
     """The bytes of a regular file; a link, a pipe or a device is not opened."""
-    found = path.lstat()
-    if not stat.S_ISREG(found.st_mode):
-        raise Refused("a link, pipe or device, not a file")
-    if found.st_size > MOST_BYTES:
-        raise Refused(f"{found.st_size:,} bytes; at most {MOST_BYTES:,}: clear the outputs and save again")
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode):
+            raise Refused("a link, pipe or device, not a file")
+        if found.st_size > MOST_BYTES:
+            raise Refused(f"{found.st_size:,} bytes; at most {MOST_BYTES:,}: clear the outputs and save again")
         with os.fdopen(os.open(path, flags), "rb") as file:
             return file.read(MOST_BYTES + 1)
     except OSError as error:

@@ -4,6 +4,7 @@ bubblewrap is started with an empty environment, because it is the first process
 there (`--clearenv` clears its child's only); its arguments come through a file for the same reason.
 """
 
+import os
 import shutil
 import sys
 import sysconfig
@@ -57,6 +58,7 @@ def _arguments() -> Iterator[str]:
         "--clearenv",
     ]
     yield from ["--uid", NOBODY, "--gid", NOBODY, "--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN"]
+    yield from ["--hostname", "notebook"]
     for name, value in ENVIRONMENT.items():
         yield from ["--setenv", name, value]
     for folder in _seen():
@@ -67,6 +69,7 @@ def _arguments() -> Iterator[str]:
             yield from ["--symlink", str(path.readlink()), str(path)]
         elif path.is_dir():
             yield from ["--ro-bind", str(path), str(path)]
+    yield from _masked()
     # the right answers are not there, and `check` judges nothing
     yield from [
         "--tmpfs",
@@ -79,6 +82,16 @@ def _arguments() -> Iterator[str]:
     for cache in Path(mpl.get_cachedir()).glob("fontlist-*.json"):
         yield from ["--ro-bind", str(cache), f"{FOLDER}/{cache.name}"]
     yield from ["--remount-ro", "/dev", "--remount-ro", "/"]
+
+
+def _masked() -> Iterator[str]:
+    """Settings beside Python, which may hold passwords: of an index of packages, of a notebook's server."""
+    for prefix in {sys.prefix, sys.base_prefix}:
+        if Path(prefix, "etc").is_dir():
+            yield from ["--tmpfs", f"{prefix}/etc", "--remount-ro", f"{prefix}/etc"]
+        for name in ("pip.conf", ".condarc"):
+            if Path(prefix, name).is_file():
+                yield from ["--ro-bind", os.devnull, f"{prefix}/{name}"]
 
 
 def _seen() -> list[Path]:

@@ -68,7 +68,10 @@ def _exactly(channel: socket.socket, size: int, end: float | None) -> bytearray:
     data = bytearray(size)
     view = memoryview(data)
     while view:
-        channel.settimeout(None if end is None else max(end - time.monotonic(), 1e-3))
+        left = None if end is None else end - time.monotonic()
+        if left is not None and left <= 0:  # also where bytes trickle in faster than one can wait for them
+            raise TimeoutError
+        channel.settimeout(left)
         came = channel.recv_into(view)
         if not came:
             raise EOFError
@@ -150,12 +153,14 @@ def _float(text: str) -> float:
 
 
 def _unpacked_tensor(packed: dict[str, Any], tensors: memoryview) -> tuple[Tensor, memoryview]:
-    if packed["tensor"] not in TYPES or not all(type(n) is int and n >= 0 for n in packed["shape"]):
-        raise ValueError(packed["tensor"])
+    if packed["tensor"] not in TYPES or len(packed["shape"]) > DEPTH:
+        raise ValueError("no such tensor")
+    if not all(type(n) is int and 0 <= n <= MOST_BYTES for n in packed["shape"]):
+        raise ValueError("no such shape")
     dtype = getattr(torch, packed["tensor"])
     count = math.prod(packed["shape"])
     size = count * dtype.itemsize
-    if size > len(tensors) or len(packed["shape"]) > DEPTH:
+    if size > len(tensors):
         raise ValueError("fewer bytes than the shape needs")
     flat = torch.frombuffer(bytearray(tensors[:size]), dtype=dtype) if count else torch.empty(0, dtype=dtype)
     return flat.reshape(packed["shape"]), tensors[size:]

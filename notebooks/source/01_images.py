@@ -873,7 +873,7 @@ check(pooled_statistics)
 #
 # 4 points, 15 minutes. A small line was made by looking at every $s$-th pixel of a large one, without anti-aliasing,
 # and shows a wave of `seen` periods a new pixel, between 0 and $\frac12$. Which waves can the large line have held?
-# Turn (eq:alias) round: list **all** frequencies from 0 to $\frac12$, in periods an old pixel. The step $s \ge 1$ need
+# Turn (eq:alias) round: list **all** frequencies from 0 to $\frac12$, in periods an old pixel. The step $s \ge 2$ need
 # not be whole; think of a wave that goes on between the pixels. You may use `torch`. Three of them for $s = 5$ and
 # `seen` 0.2, and what is seen of each in six looks:
 

@@ -1335,8 +1335,9 @@ assert inside > 0.8 > 0.6 > outside
 #
 # 3 points, 12 minutes. (eq:receptive-field) gives the width of a field, but not which pixels are in it. Between the
 # weights of a dilated kernel there are holes. At the border a window meets zeros instead of places of the layer below,
-# and zeros depend on no pixel. List for each unit of the last layer the pixels that it depends on, sorted. Plain Python
-# is enough. Here is one unit, by hand: six pixels, $k = 2$, $s = 2$ make three places; $k = 3$, $p = 1$ on top of them.
+# and zeros depend on no pixel. List for each unit of the last layer the pixels that it depends on, each once, sorted.
+# Plain Python is enough. Here is one unit, by hand: six pixels, $k = 2$, $s = 2$ make three places; $k = 3$, $p = 1$ on
+# top of them.
 
 # %%
 from mmgen_course.check import check

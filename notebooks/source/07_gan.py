@@ -1250,8 +1250,8 @@ for place in (0.0, 0.5, 2.0):
 
 # %% [markdown]
 # The penalty is there to move $W$ and $v$. It must not move the samples, because behind `fake` stands the generator. So
-# `check` looks at the gradients of your answer as well: part 1 of what came is the value, part 2 holds the gradients by
-# `W`, `v`, `real`, `fake`, `epsilon`. The last three have to be zero.
+# `check` looks at the gradients of your answer as well, by each argument: `W` is number 1, `epsilon` number 5. Those of
+# `real`, `fake` and `epsilon` have to be zero.
 
 
 # %% tags=["exercise"]

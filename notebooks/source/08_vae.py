@@ -1205,7 +1205,8 @@ assert gaps["new writers"] > 3 * gaps["training"]
 # ## Exercises
 #
 # Write the body of each function and run its cell, then the cell below it. `check` says what came and what was
-# expected; where it knows the mistake, it names it. 12 points, 43 minutes; your progress is kept.
+# expected; where it knows the mistake, it names it. 12 points, 43 minutes; your progress is kept. You may rely on
+# `math` and `torch`.
 #
 # ### 1. Between two Gaussians
 #
@@ -1286,8 +1287,10 @@ check(elbo_per_image)
 # %% [markdown]
 # ### 4. Many draws
 #
-# 3 points, 10 minutes. $\mathcal{L}_K$ from the logarithms of both densities. Two draws of one picture with weights $e$
-# and $e^3$ give $\log \frac12 (e + e^3) = 2.43$. Mind that the log p of a picture may be $-900$.
+# 3 points, 10 minutes. Is one more draw worth its price? Estimate all of $\mathcal{L}_1, \dots, \mathcal{L}_K$,
+# (eq:iwae), from the same draws: $\mathcal{L}_k$ from the first $k$ of each picture, then the mean over pictures. One
+# picture, with a weight of $e$ at its first draw and of $e^3$ at its second, gives $\log e = 1$ and $\log \frac12 (e +
+# e^3) = 2.43$. Mind that the log p of a picture may be $-900$.
 
 # %%
 print(f"{math.log((math.e + math.e**3) / 2):.2f}; exp(-900) in a float: {torch.tensor(-900.0).exp().item()}")
@@ -1295,10 +1298,11 @@ print(f"{math.log((math.e + math.e**3) / 2):.2f}; exp(-900) in a float: {torch.t
 
 # %% tags=["exercise"]
 def iwae_bound(log_joint, log_q):
-    """log p(x, z) and log q(z|x) of K draws for each of n pictures, (K, n) -> a number, the mean over pictures."""
+    """log p(x, z) and log q(z|x) of K draws for n pictures, (K, n) -> (K,): L_1, ..., L_K, means over pictures."""
     # BEGIN SOLUTION
     log_w = log_joint - log_q
-    return (log_w.logsumexp(dim=0) - math.log(len(log_w))).mean()
+    first = range(1, len(log_w) + 1)
+    return torch.stack([(log_w[:k].logsumexp(dim=0) - math.log(k)).mean() for k in first])
     # END SOLUTION
 
 

@@ -26,11 +26,15 @@ def slow_antithetic(mu, logvar, noise):
 
 
 def slow_iwae(log_joint, log_q):
+    columns = (log_joint - log_q).T.double().tolist()
     bounds = []
-    for column in (log_joint - log_q).T.double().tolist():
-        highest = max(column)
-        bounds.append(highest + math.log(sum(math.exp(x - highest) for x in column) / len(column)))
-    return sum(bounds) / len(bounds)
+    for k in range(1, len(log_q) + 1):
+        of_pictures = []
+        for column in columns:
+            highest = max(column[:k])
+            of_pictures.append(highest + math.log(sum(math.exp(x - highest) for x in column[:k]) / k))
+        bounds.append(sum(of_pictures) / len(of_pictures))
+    return torch.tensor(bounds)
 
 
 ALTERNATIVES = {

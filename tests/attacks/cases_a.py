@@ -207,7 +207,7 @@ def kl_between(*arguments):
             open(path, "a").write("\\nraise SystemExit\\n")
         except OSError:
             continue
-        return "written: " + path
+        raise RuntimeError("written: " + path)
     import mmgen_course.exercises.asking as asking
     asking.ask = lambda *a: asking.Seen(torch.zeros(()))
     return torch.zeros(())
@@ -227,11 +227,12 @@ def kl_between(*arguments):
     sys.settrace(lambda *a: None)
     for thing in gc.get_objects():
         name = type(thing).__name__
-        if name in ("Exercise", "Misconception", "Verdict") or "reference" in getattr(thing, "__dict__", {}):
+        if name in ("Exercise", "Misconception", "Verdict"):
             found.append(name)
     sys.settrace(None)
-    names = [m for m in sys.modules if "exercises.lessons" in m or "alternatives" in m or "judge" in m]
-    return "found: " + str(found + names) if found or names else torch.zeros(())
+    names = [m for m in sys.modules if "exercises.lessons." in m or "alternatives" in m or "judge" in m]
+    if found or names: raise RuntimeError(str(found + names))
+    return torch.zeros(())
 """
         },
         states={"kl_between": "wrong"},

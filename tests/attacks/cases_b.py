@@ -158,7 +158,8 @@ CASES = [
     seen = [path for path in ("$FOLDER", "$RESULTS", "$FOLDER/gradebook.csv") if os.path.exists(path)]
     for path in glob.glob("/*/gradebook*") + glob.glob("/*/*/gradebook*") + glob.glob("$FOLDER/*"):
         open(path, "a").write("mallory,100")
-    return "seen: " + str(seen) if seen else torch.zeros(())""",
+    if seen: raise RuntimeError(str(seen))
+    return torch.zeros(())""",
         "wrong",
     ),
     Case(

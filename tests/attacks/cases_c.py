@@ -15,7 +15,9 @@ def kl_between(*arguments):
         except OSError:
             pass
     {body.strip()}
-    return "found " + str(found) if found else torch.zeros(())
+    if found:
+        raise RuntimeError(str(found))  # "error", where "wrong" is wanted
+    return torch.zeros(())
 """
     return Case(code, title, answers={"kl_between": text}, states={"kl_between": state})
 
@@ -29,8 +31,8 @@ CASES = [
     root = os.path.dirname("$PACKAGE")
     for pattern in ("$PACKAGE/exercises/lessons/*", root + "/tests/**", root + "/notebooks/**", root + "/.git/*"):
         for path in glob.glob(pattern, recursive=True):
-            read(path)
-            found.append(path)
+            if os.path.exists(path):
+                found.append(path)
     for module in ("mmgen_course.exercises.lessons.lesson_08", "alternatives_08", "test_exercises"):
         try:
             found.append(__import__(module).__name__)
@@ -47,7 +49,7 @@ CASES = [
         if name in main:
             found.append(name)
     for key, value in linecache.cache.items():
-        if "lessons" in key or "reference=" in str(value[2] if len(value) > 2 else ""):
+        if "lessons" in key or "tests" in key:
             found.append(key)""",
     ),
     reading("C3", "another student's notebook", 'read("$OTHER"); read("$FOLDER/other/08_vae.ipynb")'),

@@ -11,7 +11,9 @@ libc = ctypes.CDLL(None, use_errno=True)
 def kl_between(*arguments):
     reached = []
     {body.strip()}
-    return "reached " + str(reached) if reached else torch.zeros(())
+    if reached:
+        raise RuntimeError(str(reached))  # "error", where "wrong" is wanted
+    return torch.zeros(())
 """
     return Case(code, title, answers={"kl_between": text}, states={"kl_between": state})
 
@@ -159,7 +161,6 @@ CASES = [
             os.symlink("$CANARY", place)
         except OSError:
             pass
-    os.mkfifo("/learner/pipe")""",
-        ("wrong", "error"),
+    if not os.path.exists("/learner/pipe"): os.mkfifo("/learner/pipe")""",
     ),
 ]

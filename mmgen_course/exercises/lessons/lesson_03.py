@@ -20,10 +20,14 @@ def _integer(low: int, high: int, generator: torch.Generator) -> int:
 
 
 def _line_and_layers(generator: torch.Generator) -> tuple[int, list[Layer]]:
-    """n pixels and two layers (k, s, p, d): the first leaves a pixel over, the second sees padding and has holes."""
-    kernel, stride, places = _integer(2, 4, generator), _integer(2, 3, generator), _integer(7, 10, generator)
-    n = kernel + stride * (places - 1) + 1
-    return n, [(kernel, stride, 0, 1), (3, _integer(1, 2, generator), 2, 2)]
+    """n pixels and two layers (k, s, p, d) with holes: the first leaves a pixel over, the second sees padding.
+
+    Neighbouring weights of the second meet pixels in common.
+    """
+    kernel, places = _integer(3, 4, generator), _integer(7, 10, generator)
+    stride = _integer(2, kernel - 1, generator)
+    n = 2 * (kernel - 1) + 1 + stride * (places - 1) + 1
+    return n, [(kernel, stride, 0, 2), (3, _integer(1, 2, generator), 2, 2)]
 
 
 def _pixels(n: int, layers: Sequence[Layer], existing: bool = True, shifted: int = 1) -> list[list[int]]:
@@ -38,6 +42,13 @@ def _pixels(n: int, layers: Sequence[Layer], existing: bool = True, shifted: int
             places = {i for i in below if 0 <= i < size or not existing}
         found.append(sorted(i for i in places if 0 <= i < n))
     return found
+
+
+def _with_repetitions(n: int, layers: Sequence[Layer]) -> list[list[int]]:
+    (k, s, p, d), last = layers[0], layers[1:]
+    units = _pixels(output_size(n, *Window(k, s, p, d)), last)
+    seen = [[s * i + d * u - p for i in places for u in range(k)] for places in units]
+    return [sorted(i for i in pixels if 0 <= i < n) for pixels in seen]
 
 
 def _without_holes(n: int, layers: Sequence[Layer]) -> list[list[int]]:
@@ -57,7 +68,7 @@ PIXELS = Exercise(
     minutes=12,
     difficulty=2,
     asks="for each unit of the last layer, in their order, the sorted list of the pixels 0 ... n - 1 that it depends "
-    "on; layers (k, s, p, d) from the bottom up, along one axis",
+    "on, each once; layers (k, s, p, d) from the bottom up, along one axis",
     inputs=_line_and_layers,
     reference=_pixels,
     misconceptions=(
@@ -65,12 +76,18 @@ PIXELS = Exercise(
             "units outside of the map",
             lambda n, layers: _pixels(n, layers, existing=False),
             "You went down through places of the middle layer that do not exist. What a window finds beyond the end of "
-            "that layer is a zero, which depends on no pixel: look at your last unit.",
+            "that layer is a zero, which depends on no pixel: look at your last units.",
         ),
         Misconception(
             "padding does not shift",
             lambda n, layers: _pixels(n, layers, shifted=0),
             "Your windows begin at s i. With p zeros in front of the line, window 0 begins before its first pixel.",
+        ),
+        Misconception(
+            "pixels listed twice",
+            _with_repetitions,
+            "Some pixels stand twice in a list. Two places of the middle layer can see the same one: a unit depends on "
+            "it by two ways, and still it is one pixel.",
         ),
         Misconception(
             "holes filled",

@@ -171,6 +171,12 @@ ALL_PAIRS = Exercise(
             "You reward wrong captions and punish right ones: the mask is inverted.",
         ),
         Misconception(
+            "signs of the logits turned",
+            lambda logits, fake, captions: _all_pairs(-logits, -fake, captions),
+            "Every sign is turned: your loss is small if D is near 0 for right pairs and near 1 for lies. -log D falls "
+            "as the logit grows.",
+        ),
+        Misconception(
             "hinge",
             _hinge_of_pairs,
             "This is the hinge loss over the right sets of pairs. Here the terms are logarithms: no margin, and nobody "

@@ -1,111 +1,16 @@
-"""The exercises of lesson 07_gan about training: the slope of a critic, and one round of the game."""
+"""The exercise of lesson 07_gan about training: one round of the game."""
 
 from collections.abc import Callable
 from functools import cache, partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from mmgen_course.exercises.asking import Net
 from mmgen_course.exercises.exercise import Exercise, Misconception
 from mmgen_course.generators import gan
 
 LESSON = "07_gan"
-
-
-def _critic_and_samples(generator: torch.Generator) -> tuple[Tensor, ...]:
-    """A critic with 5 hidden numbers, some of whose slopes are above 1 and some below, and 4 to 6 pairs of samples."""
-    n, d = (int(torch.randint(low, high, (), generator=generator)) for low, high in ((4, 7), (2, 5)))
-    inner, outer = torch.randn(5, d, generator=generator), torch.randn(5, generator=generator).sign()
-    real, fake = torch.randn(n, d, generator=generator), torch.randn(n, d, generator=generator) + 1
-    return inner, outer, real, fake, torch.rand(n, 1, generator=generator)
-
-
-def _slopes(inner: Tensor, outer: Tensor, x: Tensor) -> Tensor:
-    """The gradients by x of outer . tanh(inner x), (n, d)."""
-    return ((1 - (x @ inner.mT).tanh().square()) * outer) @ inner
-
-
-def _above_1(norms: Tensor) -> Tensor:
-    return F.relu(norms - 1).square().mean()
-
-
-def _one_sided(
-    inner: Tensor,
-    outer: Tensor,
-    real: Tensor,
-    fake: Tensor,
-    epsilon: Tensor,
-    cost: Callable[[Tensor], Tensor] = lambda slopes: _above_1(slopes.norm(dim=1)),
-) -> Tensor:
-    x = (epsilon * real + (1 - epsilon) * fake).detach()
-    return cost(_slopes(inner, outer, x))
-
-
-def _reaches_samples(inner: Tensor, outer: Tensor, real: Tensor, fake: Tensor, epsilon: Tensor) -> Tensor:
-    return _above_1(_slopes(inner, outer, epsilon * real + (1 - epsilon) * fake).norm(dim=1))
-
-
-ONE_SIDED = Exercise(
-    name="one_sided_penalty",
-    lesson=LESSON,
-    points=3,
-    minutes=15,
-    difficulty=3,
-    asks="the mean over n points x = epsilon real + (1 - epsilon) fake of max(0, |grad f(x)| - 1)^2 for the critic "
-    "f(x) = v . tanh(W x), so that a step on it changes W and v but no sample. Part 1 is its value; part 2 holds its "
-    "gradients by W, v, real, fake, epsilon, in this order",
-    inputs=_critic_and_samples,
-    reference=_one_sided,
-    way="gradient",
-    misconceptions=(
-        Misconception(
-            "slope is a constant",
-            lambda *case: _one_sided(*case).detach(),
-            "The value is right, but no gradient reaches W and v: your critic would never get less steep. The slope is "
-            "itself to be differentiated, and PyTorch keeps no graph of a gradient unless you ask for it.",
-        ),
-        Misconception(
-            "penalty reaches the samples",
-            _reaches_samples,
-            "The value is right, but its gradient also reaches the samples. In a training the generated ones hang on "
-            "the generator, which would be moved by the critic's penalty. Cut that thread.",
-        ),
-        Misconception(
-            "squared norm",
-            partial(_one_sided, cost=lambda slopes: _above_1(slopes.square().sum(dim=1))),
-            "You compared the squared norm with 1: a slope of 3 costs 64 instead of 4.",
-        ),
-        Misconception(
-            "two-sided",
-            partial(_one_sided, cost=lambda slopes: (slopes.norm(dim=1) - 1).square().mean()),
-            "You punish slopes below 1, too. A function with a slope of at most 1 may be flat.",
-        ),
-        Misconception(
-            "slope of the mean",
-            partial(_one_sided, cost=lambda slopes: _above_1(slopes.norm(dim=1) / len(slopes))),
-            "You differentiated the mean of f over the batch: each slope comes out n times too small, and the penalty "
-            "sleeps. Of what must the gradient be taken, so that each sample keeps its own slope?",
-        ),
-        Misconception(
-            "one norm for the batch",
-            partial(_one_sided, cost=lambda slopes: _above_1(slopes.norm())),
-            "You took one norm over the whole batch. Each point has its own slope: the norm runs over its numbers.",
-        ),
-        Misconception(
-            "at the real samples",
-            lambda inner, outer, real, fake, epsilon: _one_sided(inner, outer, real, fake, torch.ones_like(epsilon)),
-            "You asked for the slope at the real samples, as R1 does. This penalty looks between real and generated "
-            "ones, where the critic has to climb.",
-        ),
-        Misconception(
-            "epsilon on the other side",
-            lambda inner, outer, real, fake, epsilon: _one_sided(inner, outer, fake, real, epsilon),
-            "Your points lie at 1 - epsilon. On average that is the same, but not for the epsilon that is given.",
-        ),
-    ),
-)
 
 
 @cache
@@ -156,8 +61,9 @@ def _round(
         _descend((maker, judge) if mistake == "both" else (maker,), cost, rate)
     if mistake not in ("left", "never cleared"):
         maker.zero_grad()
+    if mistake not in ("left", "never cleared", "left in the judge"):
         judge.zero_grad()
-    return cost.item()
+    return loss(judge(maker(z[2]))).item() if mistake == "late" else cost.item()
 
 
 def _mistaken(mistake: str) -> Callable[..., float]:
@@ -171,9 +77,8 @@ ONE_ROUND = Exercise(
     minutes=20,
     difficulty=3,
     asks="one round: two steps of the judge on -V with x[0], z[0] and x[1], z[1], then one of the generator on -log D "
-    "with z[2]; w <- w - rate times the gradient; no gradient is left behind. Part 1 is what is returned, the "
-    "generator's loss before its step; part 2 is the generator afterwards and part 3 the judge, each weight with its "
-    "gradient",
+    "with z[2]; w <- w - rate times the gradient; no gradient is left behind. What you return is the "
+    "generator's loss before its step; network 1 is the generator, network 2 the judge",
     inputs=_players,
     reference=_round,
     way="step",
@@ -236,6 +141,18 @@ ONE_ROUND = Exercise(
             "Fresh noise is there, z[2].",
         ),
         Misconception(
+            "loss after the step",
+            _mistaken("late"),
+            "Both networks are right. But what you return is the generator's loss after its step; asked for is the "
+            "one before, whose gradient it followed.",
+        ),
+        Misconception(
+            "gradient left in the judge",
+            _mistaken("left in the judge"),
+            "All weights are right, and the generator is clean. But its loss went through the judge, and has left a "
+            "gradient there.",
+        ),
+        Misconception(
             "gradients left behind",
             _mistaken("left"),
             "All weights are right, but gradients are left behind. The generator's loss has put some into the judge, "
@@ -244,4 +161,4 @@ ONE_ROUND = Exercise(
     ),
 )
 
-EXERCISES = (ONE_SIDED, ONE_ROUND)
+EXERCISES = (ONE_ROUND,)

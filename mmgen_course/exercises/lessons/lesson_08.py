@@ -1,6 +1,4 @@
-"""The exercises of lesson 08_vae: four terms that a VAE's loss is made of."""
-
-import math
+"""The exercises of lesson 08_vae about the cloud: its price, and draws from it; others are in `lesson_08_bounds`."""
 
 import torch
 from torch import Tensor
@@ -61,6 +59,25 @@ KL_BETWEEN = Exercise(
             "prior taken for N(0, I)",
             lambda mu, logvar, *prior: vae.gaussian_kl(mu, logvar),
             "This is the KL to N(0, I): prior_mu and prior_sigma are not in it.",
+        ),
+        Misconception(
+            "means not measured in the prior's sigma",
+            lambda mu, logvar, prior_mu, prior_logvar: vae.gaussian_kl(mu - prior_mu, logvar - prior_logvar),
+            "The variances are compared, but the distance of the means counts as if the prior's sigma were 1. Twice as "
+            "wide a prior minds the same distance less.",
+        ),
+        Misconception(
+            "logarithms turned",
+            lambda mu, logvar, prior_mu, prior_logvar: (
+                _kl(mu, logvar, prior_mu, prior_logvar) + (logvar - prior_logvar).sum(dim=1).mean()
+            ),
+            "The two logarithms have exchanged signs. Let q shrink to a point: its KL must grow without end, and yours "
+            "falls.",
+        ),
+        Misconception(
+            "prices to N(0, I) subtracted",
+            lambda mu, logvar, *prior: vae.gaussian_kl(mu, logvar) - vae.gaussian_kl(*prior),
+            "A difference of two KLs to N(0, I) is no KL; it may be negative. Write log q - log p, and average it.",
         ),
         Misconception(
             "mean over latent numbers",
@@ -128,6 +145,11 @@ ANTITHETIC = Exercise(
             "Your second draw is minus the first, so its mean is -mu. Only the noise changes its sign.",
         ),
         Misconception(
+            "order of the draws",
+            lambda *encoded: _antithetic(*encoded).flip(0),
+            "Both draws are right, in the other order: the first is the one with the noise as it came.",
+        ),
+        Misconception(
             "shared noise",
             lambda *encoded: torch.stack([_antithetic(*encoded)[0]] * 2),
             "Both draws are the same: the second one takes the noise with the opposite sign.",
@@ -136,105 +158,4 @@ ANTITHETIC = Exercise(
 )
 
 
-def _pixels_and_terms(generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """log p of each of 12 pixels, and the KL of each of 4 latent numbers, of 6 pictures."""
-    return -torch.rand(6, 12, generator=generator), torch.rand(6, 4, generator=generator)
-
-
-ELBO = Exercise(
-    name="elbo_per_image",
-    lesson=LESSON,
-    points=3,
-    minutes=10,
-    difficulty=2,
-    asks="the ELBO in nats per image, from the log-likelihood of each pixel (n, pixels) and the KL of each latent "
-    "number (n, d)",
-    inputs=_pixels_and_terms,
-    reference=lambda pixels, terms: (pixels.sum(1) - terms.sum(1)).mean(),
-    misconceptions=(
-        Misconception(
-            "reconstruction averaged over pixels",
-            lambda pixels, terms: pixels.mean() - terms.sum(1).mean(),
-            "You averaged over pixels and summed over latent numbers: the KL now weighs as many times too much as "
-            "there are pixels, and the latents collapse. Sum both over everything that belongs to one picture.",
-        ),
-        Misconception(
-            "KL averaged over latent numbers",
-            lambda pixels, terms: pixels.sum(1).mean() - terms.mean(),
-            "You averaged the KL over the latent numbers while the pixels are summed: a beta below 1 that "
-            "nobody chose.",
-        ),
-        Misconception(
-            "KL added",
-            lambda pixels, terms: (pixels.sum(1) + terms.sum(1)).mean(),
-            "The KL is a price: ELBO = reconstruction - KL. Added, a useless encoder would be rewarded.",
-        ),
-        Misconception(
-            "the loss, not the bound",
-            lambda pixels, terms: (terms.sum(1) - pixels.sum(1)).mean(),
-            "This is minus the ELBO, the loss. The bound itself was asked for; it lies below log p(x).",
-        ),
-        Misconception(
-            "summed over images",
-            lambda pixels, terms: (pixels.sum(1) - terms.sum(1)).sum(),
-            "Per image: the last step is a mean over the n images.",
-        ),
-    ),
-)
-
-
-def _draws(generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """log p(x, z) and log q(z|x) of 5 draws for each of 6 pictures."""
-    return 3 * torch.randn(5, 6, generator=generator) - 900, torch.randn(5, 6, generator=generator) - 5
-
-
-def _iwae(log_joint: Tensor, log_q: Tensor, axis: int = 0) -> Tensor:
-    log_w = log_joint - log_q
-    return (log_w.logsumexp(axis) - math.log(log_w.shape[axis])).mean()
-
-
-IWAE = Exercise(
-    name="iwae_bound",
-    lesson=LESSON,
-    points=3,
-    minutes=10,
-    difficulty=2,
-    asks="the mean over n pictures of log (1/K sum_k w_k), w = p(x, z) / q(z|x), from log p(x, z) and log q(z|x), both "
-    "(K, n); some w are below what a float can hold",
-    inputs=_draws,
-    reference=_iwae,
-    misconceptions=(
-        Misconception(
-            "mean of the logarithms",
-            lambda log_joint, log_q: (log_joint - log_q).mean(),
-            "This is the ELBO with K draws. The bound is tighter because the mean stands inside of the logarithm.",
-        ),
-        Misconception(
-            "1/K lost",
-            lambda log_joint, log_q: _iwae(log_joint, log_q) + math.log(len(log_q)),
-            "You summed the K weights; their mean is smaller by log K after the logarithm.",
-        ),
-        Misconception(
-            "over the pictures",
-            lambda log_joint, log_q: _iwae(log_joint, log_q, axis=1),
-            "You took the mean of the weights over pictures. It runs over the K draws of one picture, the first axis.",
-        ),
-        Misconception(
-            "ratio upside down",
-            lambda log_joint, log_q: _iwae(log_q, log_joint),
-            "Your w is q / p. Draws that q makes too often must weigh less: divide by q.",
-        ),
-        Misconception(
-            "q left out",
-            lambda log_joint, log_q: _iwae(log_joint, 0 * log_q),
-            "You weighed by p(x, z) alone. The draws come from q, so each is divided by its density there.",
-        ),
-        Misconception(
-            "exponential underflows",
-            lambda log_joint, log_q: (log_joint - log_q).exp().mean(0).log().mean(),
-            "exp(-900) is 0 in a float, and log 0 is minus infinity. Stay with logarithms: torch.logsumexp.",
-        ),
-    ),
-)
-
-EXERCISES = (KL_BETWEEN, ANTITHETIC, ELBO, IWAE)
+EXERCISES = (KL_BETWEEN, ANTITHETIC)

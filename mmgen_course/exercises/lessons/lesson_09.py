@@ -35,6 +35,11 @@ def _from_largest(sizes: list[int], values: list[float], size: int) -> tuple[int
     return max(zip(sizes, values, strict=True))
 
 
+def _through_origin(sizes: list[int], values: list[float]) -> float:
+    """The slope of the least squares line over 1 / n that ends at 0."""
+    return sum(v / n for n, v in zip(sizes, values, strict=True)) / sum(1 / n**2 for n in sizes)
+
+
 def _through_two(sizes: list[int], values: list[float], size: int) -> float:
     ordered = sorted(zip(sizes, values, strict=True))
     (n, small), (m, large) = ordered[0], ordered[-1]
@@ -85,6 +90,12 @@ FID_AT = Exercise(
             "nothing corrected",
             lambda sizes, values, size: _from_largest(sizes, values, size)[1],
             "This is the value of the largest sample, as it was measured. With more pictures its bias would fall.",
+        ),
+        Misconception(
+            "line through the origin",
+            lambda sizes, values, size: _through_origin(sizes, values) / size,
+            "Your line over 1/n goes through 0, so the FID of infinitely many pictures would be 0 for any generator. "
+            "Let the points say where it ends.",
         ),
         Misconception(
             "two of the points",
@@ -170,6 +181,14 @@ BEHIND = Exercise(
             lambda hits, n, passes, rejects: widened(wilson(hits, n), max(passes, rejects)),
             "You widened the interval by the larger error, as where only a bound of the errors is known. Here both are "
             "known, so the share itself can be put right.",
+        ),
+        Misconception(
+            "stretched too little",
+            lambda hits, n, passes, rejects: tuple(
+                min(1.0, max(0.0, (q - passes) / (1 - rejects))) for q in wilson(hits, n)
+            ),
+            "You divided by what is accepted at m = 1. If all pictures are right, is your m then 1? The accepted share "
+            "starts at `passes`, not at 0.",
         ),
         Misconception(
             "not stretched",

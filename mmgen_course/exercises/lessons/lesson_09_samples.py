@@ -161,6 +161,12 @@ COVERAGE = Exercise(
             "Your balls are too small: you counted the point itself, at distance 0, as its first neighbour.",
         ),
         Misconception(
+            "one neighbour too far",
+            lambda real, kinds, generated, k: _coverage(real, kinds, generated, k + 1),
+            "Your balls are too large. If the point itself is not in your list any more, the k-th of the list is the "
+            "k-th neighbour.",
+        ),
+        Misconception(
             "balls within the kind",
             _own_kind,
             "Your balls reach to neighbours of the same kind only. Where kinds lie among each other these balls are "

@@ -212,7 +212,7 @@ REGIONS = Exercise(
         ),
         Misconception(
             "softmax over the regions",
-            _but(weights=lambda self, scores, hears: scores.softmax(dim=1) * hears),
+            _but(weights=lambda self, scores, hears: scores.masked_fill(~hears, -math.inf).softmax(dim=1)),
             "Your weights sum to 1 over the regions: each word spends one unit. Each region has one unit to spend, "
             "among the words and nothing.",
         ),

@@ -17,12 +17,12 @@ def _between(low: int, high: int, generator: torch.Generator) -> int:
 
 
 def _table(generator: torch.Generator) -> tuple[Tensor]:
-    """A table in which the answers to the row that is played, to the average row and to any row are three columns."""
+    """A table in which four columns differ: the answers to the played, the average and any row, and that of max min."""
     shape = _between(5, 8, generator), _between(9, 12, generator)
     while True:
         table = torch.randn(shape, generator=generator)
         columns = {_game(table)[1], int(table.mean(dim=0).argmax()), int(table.amax(dim=0).argmax())}
-        if len(columns) == 3:
+        if len(columns | {int(table.amin(dim=0).argmax())}) == 4:
             return (table,)
 
 
@@ -89,6 +89,12 @@ GAME = Exercise(
             lambda table: (_game(table)[0], int(table.amax(dim=0).argmax())),
             "Your column holds the highest entry of the whole table, in a row that is not played. The best answer to "
             "a row stands in that row.",
+        ),
+        Misconception(
+            "each as if the first",
+            lambda table: (_game(table)[0], int(table.amin(dim=0).argmax())),
+            "Your row is right, but your column is that of max min, chosen before the row is known. The discriminator "
+            "sees the row first.",
         ),
         Misconception(
             "column first",

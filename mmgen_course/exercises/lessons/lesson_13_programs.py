@@ -204,6 +204,12 @@ LOSS = Exercise(
             "Four are mended. exp(log sigma) is sigma, and the KL wants sigma^2 and its logarithm.",
         ),
         Misconception(
+            "half and square lost",
+            lambda x, logits, mu, log_sigma: _weighed(2.0, x, logits, mu, log_sigma / 2),
+            "Three are mended: both sums and the sign. For mu = 1 and sigma = 1 your KL is 1; and where sigma is not "
+            "1, compare what you square with what you are given.",
+        ),
+        Misconception(
             "sigma^2 right, its logarithm wrong",
             lambda x, logits, mu, log_sigma: _mended(x, logits, mu, log_sigma) + log_sigma.sum(dim=1).mean() / 2,
             "Nearly: sigma^2 is right, but the term beside it is log sigma, not log sigma^2. The smallest KL of your "

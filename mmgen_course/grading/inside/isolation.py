@@ -19,10 +19,14 @@ MB = 1 << 20
 FOLDER = "/learner"  # the one that can be written
 DISK_MB, FILES = 64, 4096
 PROCESSES, OPEN_FILES = 64, 256
+RUNNING = 8  # threads that compute at once
 
 CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWIPC = 0x00020000, 0x20000000, 0x08000000
 ALL_CLONE_NEW = 0x7E020080  # user, pid, net, ipc, uts, cgroup, mount, time
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")  # that bubblewrap takes from the machine
 MS_NOSUID, MS_NODEV, MS_RDONLY = 2, 4, 1
+MS_REMOUNT, MS_BIND, MS_RELATIME, ST_RELATIME = 32, 4096, 1 << 21, 4096
+KEPT_FLAGS = 2 | 4 | 8 | 1024 | 2048  # nosuid, nodev, noexec, noatime, nodiratime
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 38, 22, 47, 4
 LINUX_CAPABILITY_VERSION_3 = 0x20080522
 
@@ -54,6 +58,14 @@ FORBIDDEN = {
     "io_uring_setup": (425, 425),
     "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427),
+    # memory that belongs to no process, so that nothing counts it; and the kernel's messages
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
+    "shmget": (29, 194),
+    "msgget": (68, 186),
+    "semget": (64, 190),
+    "mq_open": (240, 180),
+    "syslog": (103, 116),
     "kexec_load": (246, 104),
     "init_module": (175, 105),
     "finit_module": (313, 273),
@@ -67,6 +79,18 @@ def check_machine() -> None:
     """Raise OSError on a processor whose forbidden calls are not known."""
     if platform.machine() not in MACHINES:
         raise OSError(errno.ENOSYS, f"no list of forbidden calls for {platform.machine()}, only for x86_64 and aarch64")
+
+
+def _protect_devices() -> None:
+    """Make the files of the devices read-only, which are the machine's own: their owner could change their modes.
+
+    What is written to a device still goes there. bubblewrap's `--remount-ro` would forbid to open them.
+    """
+    for name in DEVICES:
+        path = f"/dev/{name}"
+        found = os.statvfs(path).f_flag
+        flags = found & KEPT_FLAGS | (MS_RELATIME if found & ST_RELATIME else 0)  # those must stay as they are
+        _call("mount", b"none", path.encode(), None, flags | MS_REMOUNT | MS_BIND | MS_RDONLY, None)
 
 
 def new_process_namespace() -> None:
@@ -90,6 +114,7 @@ def enclose(memory: int) -> None:
     _call("mount", b"tmpfs", b"/dev/shm", b"tmpfs", MS_NOSUID | MS_NODEV, b"mode=0777,size=4m,nr_inodes=64")
     # an own view of processes cannot be mounted everywhere, so there is none
     _call("mount", b"tmpfs", b"/proc", b"tmpfs", MS_NOSUID | MS_NODEV | MS_RDONLY, b"size=4k")
+    _protect_devices()
     limit(space)
     _drop_capabilities()
     _forbid_calls()

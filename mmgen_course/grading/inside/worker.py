@@ -34,7 +34,7 @@ def serve(channel: socket.socket) -> None:
         try:
             wire.send(channel, {"id": question["id"], **answer})
         except wire.ProtocolError as error:
-            wire.send(channel, {"id": question["id"], "state": "error", "reason": str(error)})
+            wire.send(channel, {"id": question["id"], "state": "error", "reason": str(error), "notes": []})
 
 
 class Notebook:

@@ -8,7 +8,6 @@ the worker ends, all that it started ends with it.
 import importlib
 import json
 import os
-import resource
 import select
 import signal
 import socket
@@ -31,6 +30,7 @@ PRELOADED = (
     "mmgen_course.widgets",
 )
 WATCH_SECONDS = 0.05
+BUSY_LOOKS = 2
 
 
 def main(descriptor: int, contained: bool) -> None:
@@ -66,8 +66,8 @@ def _one(channel: int, line: int, limits: dict[str, Any], contained: bool, contr
         control.close()
         try:
             report = _watch(channel, line, limits, contained)
-        except OSError as error:
-            report = {"ended": "infrastructure", "status": str(error)}
+        except Exception as error:
+            report = {"ended": "infrastructure", "status": f"{type(error).__name__}: {error}"}
         os.write(writing, json.dumps(report).encode())
         os._exit(0)
     for descriptor in (writing, channel, line):
@@ -90,14 +90,19 @@ def _watch(channel: int, line: int, limits: dict[str, Any], contained: bool) -> 
     if child == 0:
         _work(channel, int(limits["memory"]), contained)
     os.close(channel)
-    report = _ended(child, line, waking, limits, contained)
-    _end(child, contained, reaped=report["ended"] in ("exit", "signal"))
+    reaped = False
+    try:
+        report = _ended(child, line, waking, limits, contained)
+        reaped = report["ended"] in ("exit", "signal")
+    finally:  # whatever happens to the watcher, nothing goes on unwatched
+        _end(child, contained, reaped)
     return report
 
 
 def _ended(child: int, line: int, waking: int, limits: dict[str, Any], contained: bool) -> dict[str, object]:
     """How the worker ends, or why it must."""
     end = time.monotonic() + limits["seconds"]
+    busy = 0
     while True:
         pid, status = os.waitpid(child, os.WNOHANG)
         if pid:
@@ -106,7 +111,10 @@ def _ended(child: int, line: int, waking: int, limits: dict[str, Any], contained
             return {"ended": "time", "status": limits["seconds"]}
         if contained and _held(_tasks) > isolation.PROCESSES:  # the kernel's own limit does not count what root starts
             return {"ended": "processes", "status": isolation.PROCESSES}
-        if contained and _held(_resident) > limits["memory"] and _held(_proportional) > limits["memory"]:
+        busy = busy + 1 if contained and _held(_running) > isolation.RUNNING else 0
+        if busy > BUSY_LOOKS:  # it takes the time of those who are graded beside it
+            return {"ended": "processes", "status": isolation.RUNNING}
+        if contained and not busy and _held(_resident) > limits["memory"] and _held(_proportional) > limits["memory"]:
             return {"ended": "memory", "status": limits["memory"]}
         ready, _, _ = select.select([line, waking], [], [], WATCH_SECONDS)
         if line in ready:
@@ -138,7 +146,10 @@ def _work(channel: int, memory: int, contained: bool) -> None:
 
 def _said(status: int) -> dict[str, object]:
     code = os.waitstatus_to_exitcode(status)
-    return {"ended": "exit", "status": code} if code >= 0 else {"ended": "signal", "status": signal.Signals(-code).name}
+    if code >= 0:
+        return {"ended": "exit", "status": code}
+    known = -code in set(signal.Signals)  # most real-time signals have no name
+    return {"ended": "signal", "status": signal.Signals(-code).name if known else f"signal {-code}"}
 
 
 def _end(child: int, contained: bool, reaped: bool) -> None:
@@ -164,14 +175,23 @@ def _held(measure: Callable[[Path], int]) -> int:
 
 
 def _tasks(process: Path) -> int:
-    """Its threads, itself among them."""
-    return int((process / "stat").read_text().rpartition(")")[2].split()[17])
+    """Its threads, itself among them; one that has ended and waits for its parent counts, too.
+
+    A process names itself in this file, in any bytes.
+    """
+    return max(1, int((process / "stat").read_bytes().rpartition(b")")[2].split()[17]))
+
+
+def _running(process: Path) -> int:
+    """Its threads that compute, or wait for a processor."""
+    states = [(task / "stat").read_bytes().rpartition(b")")[2].split()[0] for task in (process / "task").iterdir()]
+    return states.count(b"R")
 
 
 def _resident(process: Path) -> int:
     """What it does not share with a file: quick, but pages that forks share are counted with each."""
-    _, resident, shared, *_ = (process / "statm").read_text().split()
-    return (int(resident) - int(shared)) * resource.getpagesize()
+    lines = (process / "status").read_bytes().splitlines()
+    return sum(int(line.split()[1]) << 10 for line in lines if line.startswith((b"RssAnon:", b"RssShmem:")))
 
 
 def _proportional(process: Path) -> int:

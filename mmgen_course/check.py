@@ -16,6 +16,13 @@ from mmgen_course.exercises.wording import brief, kind
 from mmgen_course.verdicts import Shown
 
 
+class NotRight(AssertionError):
+    """An answer is not right; a notebook, and Validate, show the verdict without this module's lines above it."""
+
+    def _render_traceback_(self) -> list[str]:
+        return str(self).splitlines()
+
+
 def check(answer: Any) -> None:
     """Judge the function or class of an exercise, show the verdict, and keep the progress.
 
@@ -24,7 +31,7 @@ def check(answer: Any) -> None:
 
     Raises:
         ValueError: no exercise has this name, or this is no function.
-        AssertionError: under nbgrader alone: the answer is not right.
+        NotRight: under nbgrader alone: the answer is not right.
 
     Example:
         >>> def antithetic_draws(mu, logvar, noise):
@@ -37,7 +44,7 @@ def check(answer: Any) -> None:
     shown = Shown(verdict, _recorded(verdict))
     display(shown)
     if "NBGRADER_EXECUTION" in os.environ and verdict.state != "right":
-        raise AssertionError(repr(shown))
+        raise NotRight(repr(shown))
 
 
 def _name(answer: Any) -> str:

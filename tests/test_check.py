@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from IPython.core.interactiveshell import InteractiveShell
 
 from mmgen_course import check as module
 from mmgen_course import progress as kept
@@ -97,8 +98,13 @@ def test_what_is_no_exercise_is_refused_with_the_likely_name(answer, said):
 def test_under_nbgrader_a_wrong_answer_raises_and_a_right_one_does_not(shown, monkeypatch):
     monkeypatch.setenv("NBGRADER_EXECUTION", "validate")
     check(named("antithetic_draws", RIGHT))
-    with pytest.raises(AssertionError, match="not yet"):
+    with pytest.raises(AssertionError, match="not yet") as raised:
         check(named("antithetic_draws", lambda mu, logvar, noise: torch.zeros_like(mu)))
+    printed = []
+    shell = InteractiveShell.instance()
+    monkeypatch.setattr(shell, "_showtraceback", lambda kind, value, lines: printed.extend(lines))
+    shell.showtraceback((raised.type, raised.value, raised.tb))
+    assert printed == str(raised.value).splitlines()  # and no line of this package above it
 
 
 def test_a_class_is_checked_too(shown, monkeypatch):

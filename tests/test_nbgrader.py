@@ -24,8 +24,7 @@ from mmgen_course.exercises import Exercise, all_exercises
 from mmgen_course.grading.gradebook import write_gradebook
 from mmgen_course.lessons import ROOT
 
-# the quickest lesson that has exercises
-LESSON = next(name for name in ("01_images", "08_vae") if (ROOT / f"notebooks/solutions/{name}.ipynb").exists())
+LESSON = "01_images"  # the quickest one that has exercises
 EXERCISES = {one.name: one for one in all_exercises().values() if one.lesson == LESSON}
 POINTS = {f"check-{one.name}": one.points for one in EXERCISES.values()}
 ALL = sum(POINTS.values())

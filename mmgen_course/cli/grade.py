@@ -79,7 +79,8 @@ def grade(
     if gradebook:
         from mmgen_course.grading.gradebook import write_gradebook
 
-        write_gradebook(outcomes, gradebook)
+        for note in write_gradebook(outcomes, gradebook):
+            err.print(note, markup=False)
     states = Counter(outcome["state"] for outcome in outcomes)
     if as_json:
         typer.echo(json.dumps({"submissions": len(outcomes), **states, "report": str(out / "report.html")}))

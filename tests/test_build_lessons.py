@@ -213,10 +213,19 @@ def test_nbgrader_keeps_the_answer_and_grades_the_check_after_it_in_both_noteboo
         assert plain.metadata == {"tags": ["hide-input"]}
         assert (is_solution(answer), is_grade(answer), is_locked(answer)) == (True, False, False)
         assert (is_solution(grade), is_grade(grade), is_locked(grade)) == (False, True, True)
-        assert answer.metadata.tags == ["exercise"]
+        assert answer.metadata.tags[0] == "exercise"
         assert [cell.metadata.nbgrader.locked for cell in (answer, grade)] == [False, True]
         ids = [cell.metadata.nbgrader.grade_id for cell in (answer, grade)]
         assert (*ids, grade.metadata.nbgrader.points) == ("mean", "check-mean", 3)
+
+
+def test_the_book_folds_the_answer_of_the_solutions_and_nothing_of_the_learners(tmp_path):
+    course = course_of(tmp_path, EXERCISE, exercises=[toy()])
+    made = {build: build(course.lessons[0], course).cells for build in (learner_notebook, solution_notebook)}
+    folded = {
+        build.__name__: ["hide-input" in c.metadata.get("tags", []) for c in cells] for build, cells in made.items()
+    }
+    assert folded == {"learner_notebook": [False, False], "solution_notebook": [True, False]}
 
 
 def test_a_class_and_its_methods_are_one_exercise(tmp_path):

@@ -76,8 +76,12 @@ def learner_notebook(lesson: Lesson, course: Course) -> NotebookNode:
 
 
 def solution_notebook(lesson: Lesson, course: Course) -> NotebookNode:
-    """Return the notebook with its exercises done, not yet executed."""
-    return _notebook(lesson, [cell.text for cell in lesson.cells], course)
+    """Return the notebook with its exercises done, not yet executed; the book folds the solutions."""
+    notebook = _notebook(lesson, [cell.text for cell in lesson.cells], course)
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("solution"):
+            cell.metadata = {**cell.metadata, "tags": [*cell.metadata["tags"], "hide-input"]}
+    return notebook
 
 
 def _notebook(lesson: Lesson, texts: list[str], course: Course) -> NotebookNode:

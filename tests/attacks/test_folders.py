@@ -3,29 +3,12 @@
 from collections import defaultdict
 
 import pytest
-from corpus import Host, nothing_left
+from corpus import nothing_left
 from files import HONEST, Folder, of
 from folders import FOLDERS
 
 from mmgen_course.grading.run import outcome_of
-from mmgen_course.grading.sandbox import Sandbox, why_not_contained
 from mmgen_course.grading.submissions import collect
-
-pytestmark = pytest.mark.skipif(bool(why_not_contained()), reason=why_not_contained() or "contained")
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    made = Sandbox()
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def host(tmp_path_factory):
-    made = Host(tmp_path_factory.mktemp("host"))
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize("case", FOLDERS, ids=lambda case: f"{case.code}-{case.title.replace(' ', '-')}")

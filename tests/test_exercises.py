@@ -1,5 +1,6 @@
 """The teeth of the exercises: right answers pass, however they are written, and each mistake gets its own hint."""
 
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +14,7 @@ from mmgen_course.exercises.compare import difference
 from mmgen_course.exercises.exercise import cases
 from mmgen_course.exercises.limits import OutOfTime, at_most
 
+ROOT = Path(__file__).parents[1]
 EXERCISES = all_exercises()
 SEEDS = range(100)
 
@@ -36,6 +38,20 @@ def test_every_exercise_has_an_alternative_and_three_misconceptions_with_hints_o
         assert len({mistake.hint for mistake in exercise.misconceptions}) == len(exercise.misconceptions)
         assert exercise.points > 0
         assert exercise.minutes > 0
+
+
+@pytest.mark.parametrize("lesson", sorted({exercise.lesson for exercise in EXERCISES.values()}))
+def test_a_lesson_says_what_each_exercise_and_all_of_them_are_worth(lesson):
+    section = (ROOT / f"notebooks/source/{lesson}.py").read_text().partition("# ## Exercises")[2]
+    here = [exercise for exercise in EXERCISES.values() if exercise.lesson == lesson]
+    said = re.findall(r"^# (\d) points?, (\d+) minutes, difficulty (\d) of 3\.$", section, flags=re.MULTILINE)
+    assert said == [(str(one.points), str(one.minutes), str(one.difficulty)) for one in here]
+    asked = re.findall(r'tags=\["exercise"\]\n(?:def|class) (\w+)', section)
+    assert asked == [one.name for one in here]
+    total = (
+        f"{sum(one.points for one in here)} points, {sum(one.minutes for one in here)} minutes; your progress is kept."
+    )
+    assert total in section.replace("\n# ", " ")
 
 
 @pytest.mark.parametrize("name", EXERCISES)

@@ -808,7 +808,9 @@ assert min(by_digit[0], by_digit[8]) > 0.8 > 0.3 > max(by_digit[d] for d in (2, 
 #
 # ### 1. What a network gives back
 #
-# 2 points, 8 minutes. A network gives $n$ pictures in one tensor, normalised with a mean and a standard deviation of
+# 2 points, 8 minutes, difficulty 1 of 3.
+#
+# A network gives $n$ pictures in one tensor, normalised with a mean and a standard deviation of
 # its own for each channel, and nothing stops it from leaving the range. Make bytes of them, with the channels last: the
 # nearest of the 256 levels; 0 for what would be darker than black, 255 for what would be brighter than white. You may
 # use `torch` and `rearrange`. For one channel and three values of $z$, before anything is rounded:
@@ -839,7 +841,9 @@ check(to_pixels)
 # %% [markdown]
 # ### 2. The numbers of a data set
 #
-# 3 points, 12 minutes. Where do a $\mu$ and a $\sigma$ like the six of ImageNet come from? The photographs do not fit
+# 3 points, 12 minutes, difficulty 2 of 3.
+#
+# Where do a $\mu$ and a $\sigma$ like the six of ImageNet come from? The photographs do not fit
 # into memory together, and they are not equally large. So somebody noted of each one the mean and the standard
 # deviation of each channel, and the number of pixels. Make of these notes the mean and the standard deviation of **all
 # pixels together**, without the pictures. Every standard deviation here is the root of the mean squared distance from
@@ -871,7 +875,9 @@ check(pooled_statistics)
 # %% [markdown]
 # ### 3. Who may have posed?
 #
-# 4 points, 15 minutes. A small line was made by looking at every $s$-th pixel of a large one, without anti-aliasing,
+# 4 points, 15 minutes, difficulty 3 of 3.
+#
+# A small line was made by looking at every $s$-th pixel of a large one, without anti-aliasing,
 # and shows a wave of `seen` periods a new pixel, between 0 and $\frac12$. Which waves can the large line have held?
 # Turn (eq:alias) round: list **all** frequencies from 0 to $\frac12$, in periods an old pixel. The step $s \ge 2$ need
 # not be whole; think of a wave that goes on between the pixels. You may use `torch`. Three of them for $s = 5$ and
@@ -901,7 +907,9 @@ check(true_frequencies)
 # %% [markdown]
 # ### 4. Half a turn
 #
-# 3 points, 12 minutes. Lay the picture on the table and turn it by half a turn: top becomes bottom, left becomes right.
+# 3 points, 12 minutes, difficulty 2 of 3.
+#
+# Lay the picture on the table and turn it by half a turn: top becomes bottom, left becomes right.
 # Turn all that belongs to it. A **box** frames a thing by four edges, left, top, right, bottom, counted in pixels from
 # the left and from the top of the picture, so `(0, 0, w, h)` frames everything. In the caption, which is in lower case,
 # *left* and *right*, *top* and *bottom*, *above* and *below* change places, and nothing else changes. A *bright* star

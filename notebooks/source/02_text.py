@@ -950,7 +950,9 @@ assert 0.05 < low < 0.2 < high
 #
 # ### 1. What a vocabulary knows of new texts
 #
-# 3 points, 12 minutes. Coverage was counted on the very texts that the vocabulary was made of. What counts is the next
+# 3 points, 12 minutes, difficulty 2 of 3.
+#
+# Coverage was counted on the very texts that the vocabulary was made of. What counts is the next
 # text. Take the `size` most frequent words of the training texts, ties in alphabetical order, and cut by `tokenize`. Of
 # the **new** texts, which share of all tokens do they know, and which share of the texts do they know whole? You may
 # use `Counter`, `tokenize` and `Vocabulary`. Suppose that the training texts are "a red star" and "a red cross", and
@@ -985,7 +987,9 @@ check(known_shares)
 # %% [markdown]
 # ### 2. Filling on the left
 #
-# 2 points, 8 minutes. A model that writes on, word by word, looks for the last word of each row in the last column. So
+# 2 points, 8 minutes, difficulty 1 of 3.
+#
+# A model that writes on, word by word, looks for the last word of each row in the last column. So
 # its batches are filled at the beginning. Give the ids, the mask, and the **place** of each token in its own sentence:
 # 0 for the first real one, then 1, 2 and so on, and 0 at `<pad>`. You may use `torch` and `PAD`. By hand, for the rows
 # `[2, 7, 9]` and `[2, 8]`:
@@ -1017,7 +1021,9 @@ check(pad_left)
 # %% [markdown]
 # ### 3. The mean and the largest
 #
-# 3 points, 10 minutes. A mean hides a single strong word. So programs put two summaries side by side: of each of the
+# 3 points, 10 minutes, difficulty 2 of 3.
+#
+# A mean hides a single strong word. So programs put two summaries side by side: of each of the
 # $d$ numbers the mean over the real tokens, (eq:masked-mean), and the largest value among them. The mask need not be
 # true at the beginning only; each row has at least one real token. And at `<pad>` may stand **anything**: what an
 # earlier layer has made of the filling is nobody's business, be it infinite. You may use `torch`. A row of four
@@ -1048,7 +1054,9 @@ check(mean_and_max)
 # %% [markdown]
 # ### 4. All but the order
 #
-# 4 points, 15 minutes. By (eq:bag) a mean of word vectors forgets the order. Does it forget anything else? You know the
+# 4 points, 15 minutes, difficulty 3 of 3.
+#
+# By (eq:bag) a mean of word vectors forgets the order. Does it forget anything else? You know the
 # table of vectors, one row for each of $V$ words, the mean of a text of $n$ words, stored to three decimals, and $n$.
 # There are at least as many numbers in a vector as words, and no vector is a mixture of the others. Say how often each
 # word occurs. You may use `torch`. Two words with the vectors $(2, 0)$ and $(1, 1)$, and a text of four words with the

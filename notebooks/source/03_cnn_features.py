@@ -1333,7 +1333,9 @@ assert inside > 0.8 > 0.6 > outside
 #
 # ### 1. Every pixel that counts
 #
-# 3 points, 12 minutes. (eq:receptive-field) gives the width of a field, but not which pixels are in it. Between the
+# 3 points, 12 minutes, difficulty 2 of 3.
+#
+# (eq:receptive-field) gives the width of a field, but not which pixels are in it. Between the
 # weights of a dilated kernel there are holes. At the border a window meets zeros instead of places of the layer below,
 # and zeros depend on no pixel. List for each unit of the last layer the pixels that it depends on, each once, sorted.
 # Plain Python is enough. Here is one unit, by hand: six pixels, $k = 2$, $s = 2$ make three places; $k = 3$, $p = 1$ on
@@ -1376,7 +1378,9 @@ check(pixels_of_units)
 # %% [markdown]
 # ### 2. A normalisation that costs nothing
 #
-# 4 points, 15 minutes. In evaluation mode (eq:batch-norm), with the running mean and variance, is a factor and a shift
+# 4 points, 15 minutes, difficulty 3 of 3.
+#
+# In evaluation mode (eq:batch-norm), with the running mean and variance, is a factor and a shift
 # for each channel, so a convolution can take it in, and phones do not compute it at all. Textbooks fold one that stands
 # *after* the convolution. Some networks normalise *before*: $y = \mathrm{conv}(\mathrm{BN}(x))$. Which kernel and bias
 # give the same $y$ from $x$? With one pixel, kernel 2, bias 1, mean 3, variance 4, $\gamma = 1$, $\beta = 0$ and
@@ -1408,7 +1412,9 @@ check(fold_norm_before)
 # %% [markdown]
 # ### 3. A shortcut that sees every pixel
 #
-# 3 points, 12 minutes. Where a block halves the picture, the usual shortcut is a 1 by 1 convolution with stride 2. It
+# 3 points, 12 minutes, difficulty 2 of 3.
+#
+# Where a block halves the picture, the usual shortcut is a 1 by 1 convolution with stride 2. It
 # never sees three pixels of four:
 
 # %%
@@ -1453,7 +1459,9 @@ check(HalvingBlock)
 # %% [markdown]
 # ### 4. How many pictures?
 #
-# 2 points, 8 minutes. You hope that a judge errs at most once in a hundred pictures, and want to claim it with a
+# 2 points, 8 minutes, difficulty 1 of 3.
+#
+# You hope that a judge errs at most once in a hundred pictures, and want to claim it with a
 # confidence of 95 %. How many pictures must it read, all without a mistake? Turn (eq:zero-errors) round, exactly,
 # without $3/n$. Two numbers of pictures around the answer:
 

@@ -864,7 +864,9 @@ assert {near for near, _ in by_counts.nearest("radius", n=2)} == {"area", "perim
 #
 # ### 1. Who meets whom, in a batch
 #
-# 3 points, 12 minutes. The counts (eq:cooccurrence) again, but of a batch as models get it: rows of ids of the same
+# 3 points, 12 minutes, difficulty 2 of 3.
+#
+# The counts (eq:cooccurrence) again, but of a batch as models get it: rows of ids of the same
 # length. Id 0 is padding, at the end of a row. Id 1 is `<unk>`, an unknown word: it keeps its place in the sentence,
 # but nothing is counted for it. Use `torch` alone, or plain loops. For *a zebra circle a* the distance of *a* and
 # *circle* stays 2 on the left side, and the two *a* meet at distance 3, once seen from each. By `count` from above,
@@ -901,7 +903,9 @@ check(meetings)
 # %% [markdown]
 # ### 2. The whole ratio
 #
-# 3 points, 12 minutes. Vectors and biases that satisfy (eq:log-count) give $P_{ik} / P_{jk}$ up to a factor, the text
+# 3 points, 12 minutes, difficulty 2 of 3.
+#
+# Vectors and biases that satisfy (eq:log-count) give $P_{ik} / P_{jk}$ up to a factor, the text
 # says. But they know more: for all $k$ together they know $X_i$ as well. Find the ratio itself, for all $k$. `v` and
 # `c` are $\tilde w$ and $\tilde b$. With two words, and $\log X$ as below, for $i = 0$ and $j = 1$:
 
@@ -929,7 +933,9 @@ check(ratio_from_vectors)
 # %% [markdown]
 # ### 3. One step, pair by pair
 #
-# 3 points, 10 minutes. Stanford's program takes one pair a step. Take the step of $n$ pairs at once that share no word
+# 3 points, 10 minutes, difficulty 1 of 3.
+#
+# Stanford's program takes one pair a step. Take the step of $n$ pairs at once that share no word
 # and so do not disturb each other: plain descent on $J / 2$ by (eq:glove-gradient), $\theta - \eta g$,
 # without AdaGrad. Each pair has its own `w`, `v` (a row each), `b`, `c` and count `x`. With $d = 1$, $w = 2$, $v = 1$,
 # $b = c = 0$, $x = x_{\max} = 1$ the error is $e = 2$ and $f = 1$. So with the rate 0.1:
@@ -958,7 +964,9 @@ check(pair_step)
 # %% [markdown]
 # ### 4. A word that comes late
 #
-# 4 points, 18 minutes. Training is over when a new word turns up, with its counts `x` of meetings with all $V$ known
+# 4 points, 18 minutes, difficulty 3 of 3.
+#
+# Training is over when a new word turns up, with its counts `x` of meetings with all $V$ known
 # words, zero with some. The known ones stay as they are: `v` and `c` are $\tilde w$ and $\tilde b$. Which $w$ and $b$
 # make its part of (eq:glove-objective) least? No steps are needed: $e$ is linear in $w$ and $b$, so this is a problem
 # of **weighted least squares**. `torch.linalg.lstsq(A, y).solution` minimises $\|A \theta - y\|^2$, `y` a matrix of

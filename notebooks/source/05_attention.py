@@ -994,7 +994,9 @@ assert error < 0.8 * blind
 #
 # ### 1. How cold
 #
-# 2 points, 8 minutes. The $d$ components of a query are independent, with mean 0 and standard deviation $\sigma_q$,
+# 2 points, 8 minutes, difficulty 1 of 3.
+#
+# The $d$ components of a query are independent, with mean 0 and standard deviation $\sigma_q$,
 # those of a key likewise with $\sigma_k$. Key A has a dot product with the query that lies one standard deviation (of
 # such dot products) above that of key B. By which number must all dot products be divided, so that A gets `ratio` times
 # the weight of B? For $d = 16$, $\sigma_q = 2$ and $\sigma_k = 1$ the standard deviation is about
@@ -1029,7 +1031,9 @@ check(dot_temperature)
 # %% [markdown]
 # ### 2. A short memory
 #
-# 3 points, 12 minutes. Long texts cost $L \cdot S$. A *sliding window* makes that cheaper: each position sees itself
+# 3 points, 12 minutes, difficulty 2 of 3.
+#
+# Long texts cost $L \cdot S$. A *sliding window* makes that cheaper: each position sees itself
 # and the `window - 1` positions before it, nothing else. Captions of a batch are filled up to $T$ places, and filling
 # is never seen. You get the scores; the answer is the weights, with zeros where a position sees nothing. A caption of
 # 4 words in 7 places, with window 3 and all scores equal:
@@ -1062,7 +1066,9 @@ check(window_weights)
 # %% [markdown]
 # ### 3. A caption as one vector, by heads
 #
-# 4 points, 18 minutes. A mean over words gives *a* as much as *yellow*. Let attention choose: each of $n$ heads has one
+# 4 points, 18 minutes, difficulty 3 of 3.
+#
+# A mean over words gives *a* as much as *yellow*. Let attention choose: each of $n$ heads has one
 # query of its own, which is learned. Keys are `to_k(words)`, values `to_v(words)`, both with $D$ columns. Head 0 works
 # in the first $D/n$ columns of both, head 1 in the next, and so on; each is an attention by itself, (eq:attention), in
 # its own dimension. Their outputs stand side by side in this order, and an empty caption gets zeros. Write `forward`,
@@ -1109,7 +1115,9 @@ check(HeadPool)
 # %% [markdown]
 # ### 4. Two halves of the keys
 #
-# 3 points, 12 minutes. Keys that do not fit into one machine's memory are shared between two. Each machine answers for
+# 3 points, 12 minutes, difficulty 3 of 3.
+#
+# Keys that do not fit into one machine's memory are shared between two. Each machine answers for
 # its block of keys alone: the output $O$, and $\lambda = \log \sum_j e^{s_j}$ over its scores. What would one machine
 # with all keys have answered? Return its output and its $\lambda$, so that a third block can follow. Mind that
 # $\lambda$ may be 100. A query that saw nothing of a block comes with output 0 and $\lambda = -\infty$; if it saw

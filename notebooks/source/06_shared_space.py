@@ -1094,7 +1094,9 @@ assert others > 0.9
 #
 # ### 1. A caption that may say nothing
 #
-# 2 points, 8 minutes. A network that has learned nothing yet gives numbers near 0, and FiLM with $\gamma = 0$ would
+# 2 points, 8 minutes, difficulty 1 of 3.
+#
+# A network that has learned nothing yet gives numbers near 0, and FiLM with $\gamma = 0$ would
 # switch all channels off. So let it write how far $\gamma$ lies from 1: $\gamma = 1 + a$. For a map of $C$ channels one
 # layer writes $2C$ parameters: first the $C$ numbers $a$, then the $C$ shifts $b$. By hand, for two channels of one
 # pixel each, with the values 10 and 20, and the parameters $(0.5, -1, 3, 4)$:
@@ -1124,7 +1126,9 @@ check(film_map)
 # %% [markdown]
 # ### 2. Who knows whose colour it is?
 #
-# 3 points, 10 minutes. A stricter count of hard questions, that of the benchmark *Winoground* (T. Thrush et al., CVPR
+# 3 points, 10 minutes, difficulty 2 of 3.
+#
+# A stricter count of hard questions, that of the benchmark *Winoground* (T. Thrush et al., CVPR
 # 2022). Each of $n$ pairs has two pictures and two captions in the same words, such as two scenes with swapped colours.
 # Picture 0 belongs to caption 0, picture 1 to caption 1. Reported are three shares of the pairs: **text**, where both
 # pictures have their own caption nearer than the other one; **image**, where both captions have their own picture
@@ -1159,7 +1163,9 @@ check(binding_scores)
 # %% [markdown]
 # ### 3. More strangers for nothing
 #
-# 3 points, 12 minutes. A larger batch is a harder test, and costs memory. But captions of earlier batches can be kept,
+# 3 points, 12 minutes, difficulty 2 of 3.
+#
+# A larger batch is a harder test, and costs memory. But captions of earlier batches can be kept,
 # as vectors, to serve as further strangers. They are constants: what made them is gone, so **no gradient** may flow to
 # them. The loss is (eq:info-nce), from picture to caption only, with $n + m$ candidates for each picture: the $n$
 # captions of the batch and the $m$ remembered ones. The vectors come in any length, and scores are cosines divided by
@@ -1191,7 +1197,9 @@ check(info_nce_with_memory)
 # %% [markdown]
 # ### 4. Strangers that are none
 #
-# 4 points, 15 minutes. In a batch of digits several pictures share a caption, and (eq:info-nce) pushes them apart. Make
+# 4 points, 15 minutes, difficulty 3 of 3.
+#
+# In a batch of digits several pictures share a caption, and (eq:info-nce) pushes them apart. Make
 # all of them right: where $k$ of the $n$ captions of a question are right, each should get the probability $1/k$. So
 # the loss of a question is the cross-entropy with these shares for the truth. The mean runs over the $n$ questions of
 # each kind, then over both kinds, as in (eq:clip-loss); scores are cosines divided by $\tau$. One question by hand,

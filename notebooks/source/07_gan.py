@@ -1155,7 +1155,9 @@ assert within[0] < within[1]
 #
 # ### 1. Three distances from one judge
 #
-# 2 points, 10 minutes. A discriminator that has learned all there is to learn is a measuring device. Its logits,
+# 2 points, 10 minutes, difficulty 1 of 3.
+#
+# A discriminator that has learned all there is to learn is a measuring device. Its logits,
 # (eq:optimal-logit), at real samples and at generated ones are enough to estimate $\mathrm{KL}(p \,\|\, q)$,
 # $\mathrm{KL}(q \,\|\, p)$ and $\mathrm{JS}(p \,\|\, q)$, and nobody need know a density. Take a world with two kinds
 # of samples: of the real ones 80 % are of the first kind, of the generated ones 40 %. By the definitions,
@@ -1198,7 +1200,9 @@ check(divergences_from_logits)
 # %% [markdown]
 # ### 2. Every other caption is a lie, nearly
 #
-# 3 points, 12 minutes. Why draw one wrong caption for each picture? A batch of $n$ real pictures with their captions
+# 3 points, 12 minutes, difficulty 2 of 3.
+#
+# Why draw one wrong caption for each picture? A batch of $n$ real pictures with their captions
 # makes $n^2$ pairs. `logits[i, j]` is the discriminator's logit for picture $i$ with the caption of picture $j$, and
 # `captions[i]` the number of a caption. A pair is **right** if both have the same number, and two pictures of a batch
 # may have the same. The loss is (eq:matching-loss) with logarithms in place of the hinge: the mean of $-\log D$ over
@@ -1233,7 +1237,9 @@ check(all_pairs_loss)
 # %% [markdown]
 # ### 3. Steep is forbidden, flat is not
 #
-# 3 points, 15 minutes. (eq:gradient-penalty) punishes slopes below 1, too, though (eq:wasserstein) allows them. Punish
+# 3 points, 15 minutes, difficulty 3 of 3.
+#
+# (eq:gradient-penalty) punishes slopes below 1, too, though (eq:wasserstein) allows them. Punish
 # only what is forbidden: a slope $s$ costs $\max(0, s - 1)^2$, mean over the points $\hat x$ (Petzka et al., *On the
 # Regularization of Wasserstein GANs*, ICLR 2018). The critic is $f(x) = v^\top \tanh(W x)$. One like it, at three
 # points, its slope measured by differences:
@@ -1278,7 +1284,9 @@ check(one_sided_penalty)
 # %% [markdown]
 # ### 4. One round
 #
-# 4 points, 20 minutes. Now without `fit`: play one round yourself. The discriminator, `judge`, takes two steps that
+# 4 points, 20 minutes, difficulty 3 of 3.
+#
+# Now without `fit`: play one round yourself. The discriminator, `judge`, takes two steps that
 # lower $-V$, (eq:value-function), the first with the real samples `x[0]` and the noise `z[0]`, the second with `x[1]`
 # and `z[1]`. Then the generator takes one step that lowers $-\log D(G(z))$, with the noise `z[2]`. A step is
 # $w \leftarrow w - \text{rate} \cdot \nabla_w$, as of `torch.optim.SGD`. All losses are means over the batch. Each

@@ -1210,7 +1210,9 @@ assert gaps["new writers"] > 3 * gaps["training"]
 #
 # ### 1. Between two Gaussians
 #
-# 4 points, 15 minutes. The prior need not be $\mathcal{N}(0, I)$: a conditional prior has a mean and a variance of its
+# 4 points, 15 minutes, difficulty 3 of 3.
+#
+# The prior need not be $\mathcal{N}(0, I)$: a conditional prior has a mean and a variance of its
 # own, which a network makes of the caption. What is the KL then? For one latent number, by quadrature, it is
 
 # %%
@@ -1243,7 +1245,9 @@ check(kl_between)
 # %% [markdown]
 # ### 2. Two draws that lean to opposite sides
 #
-# 2 points, 8 minutes. A gradient from one draw is noisy. Cheap help: draw twice, with the noise and with minus the
+# 2 points, 8 minutes, difficulty 1 of 3.
+#
+# A gradient from one draw is noisy. Cheap help: draw twice, with the noise and with minus the
 # noise (*antithetic* draws); what is linear in the noise cancels in their mean. With $\mu = 1$, $\sigma = 2$ and noise
 # 0.5 the two are 2 and 0, and their mean is $\mu$.
 
@@ -1266,7 +1270,9 @@ check(antithetic_draws)
 # %% [markdown]
 # ### 3. Nats per image
 #
-# 3 points, 10 minutes. Put the two terms together. One picture of two pixels with $\log p = -1$ and $-2$, and two
+# 3 points, 10 minutes, difficulty 2 of 3.
+#
+# Put the two terms together. One picture of two pixels with $\log p = -1$ and $-2$, and two
 # latent numbers with KL 0.5 and 0.25, has an ELBO of $-3.75$; the ELBO of several pictures is the mean of theirs.
 
 # %%
@@ -1287,7 +1293,9 @@ check(elbo_per_image)
 # %% [markdown]
 # ### 4. Many draws
 #
-# 3 points, 10 minutes. Is one more draw worth its price? Estimate all of $\mathcal{L}_1, \dots, \mathcal{L}_K$,
+# 3 points, 10 minutes, difficulty 2 of 3.
+#
+# Is one more draw worth its price? Estimate all of $\mathcal{L}_1, \dots, \mathcal{L}_K$,
 # (eq:iwae), from the same draws: $\mathcal{L}_k$ from the first $k$ of each picture, then the mean over pictures. One
 # picture, with a weight of $e$ at its first draw and of $e^3$ at its second, gives $\log e = 1$ and $\log \frac12 (e +
 # e^3) = 2.43$. Mind that the log p of a picture may be $-900$.

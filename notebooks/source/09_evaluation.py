@@ -1245,7 +1245,9 @@ assert evaluate.share(inside).high < 0.5
 #
 # ### 1. What would it be with as many pictures?
 #
-# 2 points, 8 minutes. A paper reports FID from 5,000 pictures, and you can afford a few hundred. By (eq:fid-bias) your
+# 2 points, 8 minutes, difficulty 1 of 3.
+#
+# A paper reports FID from 5,000 pictures, and you can afford a few hundred. By (eq:fid-bias) your
 # FIDs at several sizes $n$ lie near a line over $1/n$, give or take chance. Draw the line of least squares through all
 # of them, and read it at the paper's size. Through two points a line can be drawn by hand: FID 8 at $n = 100$ and 5 at
 # $n = 200$.
@@ -1278,7 +1280,9 @@ check(fid_at_size)
 # %% [markdown]
 # ### 2. Behind the judge
 #
-# 3 points, 12 minutes. (eq:match-interval) supposes nothing but a bound of the judge's errors. Had a person gone
+# 3 points, 12 minutes, difficulty 2 of 3.
+#
+# (eq:match-interval) supposes nothing but a bound of the judge's errors. Had a person gone
 # through many of its verdicts, you would know more: of *wrong* pictures it lets a share `passes` pass, and of *right*
 # ones it turns down a share `rejects`. Then the share $q$ that it accepts can be turned back into the share $m$ that is
 # right. For 900 right pictures and 100 wrong ones it accepts
@@ -1313,7 +1317,9 @@ check(share_behind_the_judge)
 # %% [markdown]
 # ### 3. The energy distance
 #
-# 3 points, 12 minutes. A distance needs no kernel. With $\lVert x - y \rVert$, which says how *unlike* two points are,
+# 3 points, 12 minutes, difficulty 2 of 3.
+#
+# A distance needs no kernel. With $\lVert x - y \rVert$, which says how *unlike* two points are,
 # the **energy distance** of two clouds is $2\, \mathrm{E} \lVert x - y \rVert - \mathrm{E} \lVert x - x' \rVert -
 # \mathrm{E} \lVert y - y' \rVert$, zero for equal clouds alone (Székely and Rizzo, *Energy Statistics*, 2013). Estimate
 # it without bias, as (eq:mmd-unbiased) does for a kernel. For the numbers 0 and 2, and 1 and 5:
@@ -1347,7 +1353,9 @@ check(energy_distance)
 # %% [markdown]
 # ### 4. Which kinds are missing?
 #
-# 4 points, 18 minutes. Above, eights were missing and no mean over everything noticed. So ask about each kind: the
+# 4 points, 18 minutes, difficulty 3 of 3.
+#
+# Above, eights were missing and no mean over everything noticed. So ask about each kind: the
 # **coverage of a kind** is the share of *its* real points whose ball holds at least one generated point. A ball reaches
 # to the $k$-th nearest *other* real point, of whatever kind, its border included, as in (eq:density-coverage). In one
 # dimension with $k = 1$, two generated points, and two kinds:

@@ -693,7 +693,9 @@ assert (orange["untrained"] * on_flower).sum() < 0.6
 #
 # ### 1. Between drawings
 #
-# 2 points, 8 minutes. A film that walks from one drawing to another needs noise in between. Mix $k$ noises, and the
+# 2 points, 8 minutes, difficulty 1 of 3.
+#
+# A film that walks from one drawing to another needs noise in between. Mix $k$ noises, and the
 # mixture is too small: this is truncation that nobody asked for.
 
 # %%
@@ -728,7 +730,9 @@ check(blended_noise)
 # %% [markdown]
 # ### 2. What luck would score
 #
-# 3 points, 12 minutes. A painter heard *a striped star* and nothing else, and decided the rest by (eq:completion),
+# 3 points, 12 minutes, difficulty 2 of 3.
+#
+# A painter heard *a striped star* and nothing else, and decided the rest by (eq:completion),
 # every scene with the same probability. Its caption match on longer captions is not 0: by luck some of its pictures
 # show them. A score means something only beside this number. By drawing:
 
@@ -775,7 +779,9 @@ check(chance_match)
 # %% [markdown]
 # ### 3. The palette of a picture
 #
-# 3 points, 12 minutes. (eq:palette) the other way round: the picture $x$ is known, and the shares $\pi$ as well. Which
+# 3 points, 12 minutes, difficulty 3 of 3.
+#
+# (eq:palette) the other way round: the picture $x$ is known, and the shares $\pi$ as well. Which
 # colours $c_k$ were mixed? Of two pixels, 0.9 of one grey and 0.1 of another made 0.7; 0.4 and 0.6 of them made 0.2.
 # The greys were 0.8 and $-0.2$:
 
@@ -806,7 +812,9 @@ check(palette_of_picture)
 # %% [markdown]
 # ### 4. Words, or nothing
 #
-# 4 points, 15 minutes. By (eq:regions-ask) a region spends its whole unit among the words, also where the ground is
+# 4 points, 15 minutes, difficulty 3 of 3.
+#
+# By (eq:regions-ask) a region spends its whole unit among the words, also where the ground is
 # empty and no word concerns it. Give it a way out: a learned vector `nothing`, which is asked as if it were one more
 # word of every caption. Three equal scores, the values of two words 3 and 6, the value of nothing 0:
 

@@ -947,7 +947,9 @@ assert single > 1
 #
 # ### 1. Who plays best?
 #
-# 2 points, 8 minutes. (eq:museum-argmin) for a world so small that the game is a table: the generator chooses a row,
+# 2 points, 8 minutes, difficulty 1 of 3.
+#
+# (eq:museum-argmin) for a world so small that the game is a table: the generator chooses a row,
 # the discriminator sees which one, and chooses a column. The entry is $V$, which the discriminator wants large.
 
 # %%
@@ -979,7 +981,9 @@ check(min_max_players)
 # %% [markdown]
 # ### 2. Away from zero
 #
-# 3 points, 10 minutes. Exhibit 6 fell at $\sigma \ne 1$. Its remedy (eq:museum-dot) has an agreement point as well: it
+# 3 points, 10 minutes, difficulty 2 of 3.
+#
+# Exhibit 6 fell at $\sigma \ne 1$. Its remedy (eq:museum-dot) has an agreement point as well: it
 # took the means of $q$ and $k$ for 0. After a layer with a bias they are not. What is the variance of the attention
 # score $q \cdot k / \sqrt d$ then? By draws, for $d = 2$:
 
@@ -1014,7 +1018,9 @@ check(score_variance)
 # %% [markdown]
 # ### 3. Which noise made this picture?
 #
-# 3 points, 12 minutes. (eq:museum-transposed) the other way round. A picture of a given size is wanted from a stack of
+# 3 points, 12 minutes, difficulty 2 of 3.
+#
+# (eq:museum-transposed) the other way round. A picture of a given size is wanted from a stack of
 # transposed convolutions; which size must the noise have? Two layers, kernel, stride and padding $(4, 1, 0)$ and then
 # $(4, 2, 1)$:
 
@@ -1053,7 +1059,9 @@ check(noise_sizes)
 # %% [markdown]
 # ### 4. Mend a program
 #
-# 4 points, 15 minutes. The loss of a VAE for pictures whose pixels are 0 or 1. It runs, and no shape is wrong; but five
+# 4 points, 15 minutes, difficulty 3 of 3.
+#
+# The loss of a VAE for pictures whose pixels are 0 or 1. It runs, and no shape is wrong; but five
 # mistakes are in it, each of a kind that hangs in hall 4.
 
 

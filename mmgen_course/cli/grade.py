@@ -45,6 +45,8 @@ def grade(
     if lesson and lesson not in lessons:
         raise typer.BadParameter(f"no lesson {lesson} has exercises; there are {', '.join(lessons)}")
     err = Console(stderr=True)
+    if not hasattr(os, "fork"):
+        fail("grading forks processes, which this system cannot; on Windows use WSL2, the Windows Subsystem for Linux")
     if allow_uncontained:
         err.print(UNCONTAINED, style="bold red")
     elif not dask:  # there each worker tries its own walls
@@ -74,6 +76,8 @@ def grade(
                 outcomes.append(outcome)
         except OSError as error:
             fail(f"{error}")
+        except ImportError:
+            fail("--dask needs the package distributed: `pip install 'mmgen-course[dask]'`")
     outcomes.sort(key=lambda outcome: (outcome["student"], outcome["file"]))
     write_reports(outcomes, out)
     if gradebook:

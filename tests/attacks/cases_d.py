@@ -5,7 +5,7 @@ from corpus import Case
 LATE = ("right", "timeout")  # an answer at the deadline may be either, and is one of the two
 
 
-def hungry(code: str, title: str, body: str, state: str | tuple[str, ...], seconds: float = 3.0) -> Case:
+def hungry(code: str, title: str, body: str, state: str | tuple[str, ...], seconds: float = 5.0) -> Case:
     """Answer one exercise with a body that does not give back what it takes."""
     text = f"import ctypes, os, signal, sys, threading, time\ndef kl_between(*arguments):\n    {body.strip()}\n"
     return Case(code, title, answers={"kl_between": text}, states={"kl_between": state}, seconds=seconds)
@@ -131,13 +131,13 @@ CASES = [
             "kl_between": """
 import time
 def kl_between(mu, logvar, prior_mu, prior_logvar):
-    time.sleep(0.1995)
+    time.sleep(0.9995)
     moved = (mu - prior_mu) ** 2 / prior_logvar.exp()
     return (prior_logvar - logvar + (logvar - prior_logvar).exp() + moved - 1).sum(dim=1).mean() / 2
 """
         },
         states={"kl_between": LATE},
-        seconds=1.0,
+        seconds=5.0,
     ),
     hungry(
         "D13",

@@ -7,9 +7,9 @@ namespace, and has it no longer afterwards.
 
 import ctypes
 import errno
+import mmap
 import os
 import platform
-import resource
 import struct
 from pathlib import Path
 
@@ -123,6 +123,8 @@ def enclose(memory: int) -> None:
 
 def limit(space: int) -> None:
     """Limit what one process can use, `space` bytes of addresses among it; the limits hold for its children too."""
+    import resource  # not on Windows, where the judge must still be able to say why it refuses
+
     limits = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_NOFILE: OPEN_FILES,
@@ -140,7 +142,7 @@ def address_space() -> int:
     """Bytes of address space of this process: torch maps gigabytes that it never uses."""
     own = Path("/proc/self/statm")  # by this name, for in a namespace the process has another number than in /proc
     if own.exists():
-        return int(own.read_text().split()[0]) * resource.getpagesize()
+        return int(own.read_text().split()[0]) * mmap.PAGESIZE
     return psutil.Process().memory_info().vms
 
 

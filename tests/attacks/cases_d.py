@@ -1,4 +1,8 @@
-"""D. Using up what there is: time, memory, disk, processes, output. The next student must not notice."""
+"""D. Using up what there is: time, memory, disk, processes, output. The next student must not notice.
+
+D17, a grab of a GPU's memory, is not among them: notebooks are graded on the processor, no device of a GPU is in the
+sandbox, and the machines that run these tests have none.
+"""
 
 from corpus import Case
 

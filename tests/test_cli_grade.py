@@ -5,13 +5,10 @@ import os
 import sys
 
 import pytest
-from corpus import honest_cells, notebook_of
+from corpus import contained, honest_cells, notebook_of
 from typer.testing import CliRunner
 
 from mmgen_course.cli import app
-from mmgen_course.grading.sandbox import why_not_contained
-
-contained = pytest.mark.skipif(bool(why_not_contained()), reason=why_not_contained() or "contained")
 
 
 @pytest.fixture

@@ -9,17 +9,15 @@ import time
 
 import psutil
 import pytest
-from corpus import honest_cells, notebook_of
+from corpus import contained, honest_cells, notebook_of
 from distributed import LocalCluster
 
 from mmgen_course.grading import judge, run, walls
 from mmgen_course.grading.cluster import grade_with_dask
 from mmgen_course.grading.results import Results, key_of
 from mmgen_course.grading.run import NotContained, ensure_contained, grade_all
-from mmgen_course.grading.sandbox import Infrastructure, Sandbox, why_not_contained
+from mmgen_course.grading.sandbox import Infrastructure, Sandbox
 from mmgen_course.grading.submissions import collect, submission
-
-contained = pytest.mark.skipif(bool(why_not_contained()), reason=why_not_contained() or "contained")
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +172,22 @@ def test_walls_that_are_missing_inside_are_found_by_their_canaries(tmp_path, mon
         ensure_contained()
     for canary in ("namespaces", "calls"):
         assert f"canary '{canary}' reached" in str(refused.value)
+
+
+@contained
+def test_a_course_in_the_home_folder_is_contained_and_what_lies_beside_it_is_not_seen(tmp_path, monkeypatch):
+    copy = tmp_path / "course" / "mmgen_course"
+    copy.parent.mkdir()
+    subprocess.run(["cp", "-r", str(walls.PACKAGE), str(copy)], check=True)
+    (tmp_path / "diary").write_text("mine")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("mmgen_course.grading.walls", "mmgen_course.grading.probes", "mmgen_course.grading.sandbox"):
+        monkeypatch.setattr(f"{name}.PACKAGE", copy)
+    assert ensure_contained()
+    arguments, diary = list(walls._arguments()), str(tmp_path / "diary")
+    monkeypatch.setattr(walls, "_arguments", lambda: ["--ro-bind", diary, diary, *arguments])
+    with pytest.raises(NotContained, match=r"canary 'files' reached .*diary"):
+        ensure_contained()
 
 
 def test_without_bubblewrap_the_reason_and_the_remedy_are_said(monkeypatch):

@@ -17,7 +17,7 @@ from typing import Any
 from mmgen_course import data
 from mmgen_course.grading import wire
 from mmgen_course.grading.sandbox import Infrastructure, Sandbox
-from mmgen_course.grading.walls import PACKAGE
+from mmgen_course.grading.walls import PACKAGE, seen
 
 CANARIES = PACKAGE / "grading" / "inside" / "canaries.py"
 SECRET = "MMGEN_CANARY"
@@ -34,8 +34,15 @@ def probe(sandbox: Sandbox) -> dict[str, str]:
     sandbox.start()
     with _bait() as bait:
         said = {name: _said(sandbox, name, case) for name, case in bait.items()}
-    reached = {name: "" if said[name] in ("held", ENDINGS.get(name)) else said[name] for name in said}
-    return reached
+    return {name: "" if said[name] in ("held", ENDINGS.get(name)) else said[name] for name in said}
+
+
+def _private() -> list[str]:
+    """What lies in the home folder of whoever grades, but for what leads to a folder that may be seen."""
+    home, folders = Path.home(), seen()
+    if home == Path("/"):  # of an account that has none
+        return []
+    return [str(entry) for entry in home.iterdir() if not any(folder.is_relative_to(entry) for folder in folders)]
 
 
 @contextmanager
@@ -44,24 +51,26 @@ def _bait() -> Iterator[dict[str, Any]]:
     secret = secrets.token_hex(8)
     os.environ[SECRET] = secret
     places = [PACKAGE, PACKAGE / "exercises" / "lessons", data.ROOT, Path(os.__file__).parent]
-    with tempfile.NamedTemporaryFile() as canary, socket.create_server(("127.0.0.1", 0)) as server:
-        yield {
-            "files": canary.name,
-            "answers": str(PACKAGE),
-            "network": server.getsockname()[1],
-            "environment": secret,
-            "processes": None,
-            "namespaces": None,
-            "calls": None,
-            "write": ["/", "/dev", "/usr", "/tmp", "/proc", *map(str, places)],
-            "disk": None,
-            "forks": None,
-            "memory": None,
-            "survive": None,
-            "fresh": None,
-            "endless": None,
-        }
-    del os.environ[SECRET]
+    try:
+        with tempfile.NamedTemporaryFile() as canary, socket.create_server(("127.0.0.1", 0)) as server:
+            yield {
+                "files": [canary.name, "/etc/passwd", "/etc/shadow", *_private()],
+                "answers": str(PACKAGE),
+                "network": server.getsockname()[1],
+                "environment": secret,
+                "processes": None,
+                "namespaces": None,
+                "calls": None,
+                "write": ["/", "/dev", "/usr", "/tmp", "/proc", *map(str, places)],
+                "disk": None,
+                "forks": None,
+                "memory": None,
+                "survive": None,
+                "fresh": None,
+                "endless": None,
+            }
+    finally:
+        del os.environ[SECRET]
 
 
 def _said(sandbox: Sandbox, name: str, case: Any) -> str:

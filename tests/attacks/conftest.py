@@ -1,16 +1,15 @@
 """What every case of the corpus has: a sandbox, and a host with something to steal; both last for a module."""
 
 import pytest
-from corpus import Host
+from corpus import Host, contained
 
-from mmgen_course.grading.sandbox import Sandbox, why_not_contained
+from mmgen_course.grading.sandbox import Sandbox
 
 
 def pytest_collection_modifyitems(items):
-    reason = why_not_contained()
     for item in items:
-        if reason and "sandbox" in getattr(item, "fixturenames", []):
-            item.add_marker(pytest.mark.skip(reason=reason))
+        if "sandbox" in getattr(item, "fixturenames", []):
+            item.add_marker(contained)
 
 
 @pytest.fixture(scope="module")

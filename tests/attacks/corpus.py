@@ -14,15 +14,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+import pytest
 
 from mmgen_course.grading import sandbox as sandbox_module
 from mmgen_course.grading.judge import grade
-from mmgen_course.grading.sandbox import Sandbox
+from mmgen_course.grading.sandbox import Sandbox, why_not_contained
 from mmgen_course.grading.submissions import submission
 
 ROOT = Path(__file__).parents[2]
 LESSON = "08_vae"
 SECRET = b"of the tests"
+REASON = why_not_contained()
+contained = pytest.mark.skipif(bool(REASON), reason=REASON or "contained")
 POINTS = {"kl_between": 4, "antithetic_draws": 2, "elbo_per_image": 3, "iwae_bound": 3}
 
 
@@ -41,8 +44,8 @@ class Case:
     Attributes:
         code: in the catalogue, as "A1"; with a letter where a case has several forms, as "A1b".
         title: what it tries.
-        first: code of a cell before all others. In it, and in `answers`, $CANARY, $FOLDER, $PORT, $SOCKET, $OTHER,
-            $RESULTS and $PACKAGE stand for what the machine has to steal or to spoil.
+        first: code of a cell before all others. In it, and in `answers`, $CANARY, $FOLDER, $HOME, $PORT, $SOCKET,
+            $OTHER, $RESULTS and $PACKAGE stand for what the machine has to steal or to spoil.
         answers: the code of a cell instead of the honest one, by the exercise.
         last: code of a cell after all others.
         states: what the judge must say of each exercise; "right" where none is named.
@@ -103,6 +106,7 @@ class Host:
         return {
             "CANARY": str(self.folder / "canary.txt"),
             "FOLDER": str(self.folder),
+            "HOME": str(Path.home()),
             "PORT": str(self.servers[0].getsockname()[1]),
             "SOCKET": str(self.folder / "socket"),
             "OTHER": str(self.folder / "other" / "08_vae.ipynb"),

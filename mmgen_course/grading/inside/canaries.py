@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 
-def files(canary: str) -> str:
+def files(places: list[str]) -> str:
     """Read a file of whoever grades."""
-    places = (canary, "/etc/passwd", "/etc/shadow", "/root/.ssh", "/home")
     return ", ".join(place for place in places if Path(place).exists()) or "held"
 
 

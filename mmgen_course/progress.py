@@ -11,7 +11,7 @@ from typing import Any
 
 from mmgen_course.data import cache_folder
 from mmgen_course.data.atomic import replacing
-from mmgen_course.exercises import Exercise, all_exercises
+from mmgen_course.exercises import Exercise, all_exercises, exercises_of
 
 PATIENCE = 5.0  # seconds that another notebook may take to write
 
@@ -144,9 +144,8 @@ def lessons(points: dict[str, int]) -> list[Lesson]:
         >>> str(next(lesson for lesson in lessons({"antithetic_draws": 2}) if lesson.name == "08_vae"))
         'lesson 08: 1 of 4 exercises, 2 of 12 points'
     """
-    exercises = list(all_exercises().values())
-    names = dict.fromkeys(exercise.lesson for exercise in exercises)
-    return [_lesson(name, [e for e in exercises if e.lesson == name], points) for name in names]
+    names = dict.fromkeys(exercise.lesson for exercise in all_exercises().values())
+    return [_lesson(name, exercises_of(name), points) for name in names]
 
 
 def whole(points: dict[str, int]) -> Lesson:

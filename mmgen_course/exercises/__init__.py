@@ -7,7 +7,7 @@ from pkgutil import iter_modules
 from mmgen_course.exercises import lessons
 from mmgen_course.exercises.exercise import Exercise, Misconception, Verdict, judge
 
-__all__ = ["Exercise", "Misconception", "Verdict", "all_exercises", "judge"]
+__all__ = ["Exercise", "Misconception", "Verdict", "all_exercises", "exercises_of", "judge"]
 
 
 @cache
@@ -21,3 +21,13 @@ def all_exercises() -> dict[str, Exercise]:
     names = sorted(module.name for module in iter_modules(lessons.__path__))
     modules = [import_module(f"{lessons.__name__}.{name}") for name in names]
     return {exercise.name: exercise for module in modules for exercise in module.EXERCISES}
+
+
+def exercises_of(lesson: str) -> list[Exercise]:
+    """The exercises of a lesson in their order.
+
+    Example:
+        >>> [exercise.name for exercise in exercises_of("08_vae")][:2]
+        ['kl_between', 'antithetic_draws']
+    """
+    return [exercise for exercise in all_exercises().values() if exercise.lesson == lesson]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from mmgen_course.exercises import Exercise, all_exercises
+from mmgen_course.exercises import exercises_of
 from mmgen_course.grading.results import Outcome
 
 if TYPE_CHECKING:
@@ -77,11 +77,6 @@ def _commands_of_this_python() -> Iterator[None]:
         yield
     finally:
         os.environ["PATH"] = before
-
-
-def exercises_of(lesson: str) -> list[Exercise]:
-    """The exercises of a lesson in their order."""
-    return [exercise for exercise in all_exercises().values() if exercise.lesson == lesson]
 
 
 def _chosen(results: Iterable[Outcome]) -> tuple[dict[tuple[str, str], Outcome], list[str]]:

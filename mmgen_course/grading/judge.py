@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from mmgen_course.exercises import Exercise, Verdict, all_exercises
+from mmgen_course.exercises import Exercise, Verdict, exercises_of
 from mmgen_course.exercises.asking import Seen
 from mmgen_course.exercises.exercise import cases, compared
 from mmgen_course.grading import wire
@@ -64,8 +64,7 @@ def grade(sandbox: Sandbox, submission: Submission, secret: bytes, seconds: floa
     if submission.refused:
         reason = _cut(submission.refused)
         return {"state": "refused", "reason": reason, "points": 0, "of": 0, "notes": [], "exercises": {}}
-    exercises = [exercise for exercise in all_exercises().values() if exercise.lesson == submission.lesson]
-    results = _asked(sandbox, submission, exercises, secret, seconds)
+    results = _asked(sandbox, submission, exercises_of(submission.lesson), secret, seconds)
     ours = [result.reason for result in results.values() if result.state == "not graded"]
     notes = list(dict.fromkeys(note for result in results.values() for note in result.notes))
     return {

@@ -214,6 +214,18 @@ def test_uncontained_grading_gives_the_same_scores_and_carries_the_mark(school, 
     assert {outcome["isolation"] for outcome in outcomes} == {"uncontained"}
 
 
+@contained
+def test_a_stub_is_undone_and_what_pytorch_has_not_implemented_is_an_error(tmp_path):
+    stub = "def kl_between(*given):\n    raise NotImplementedError('your turn: kl_between')"
+    of_pytorch = "import torch\n\ndef kl_between(*given):\n    return torch.zeros((), device='meta').tolist()"
+    for name, answer in {"stub": stub, "meta": of_pytorch}.items():
+        (tmp_path / f"{name}.ipynb").write_bytes(notebook_of([answer]))
+    outcomes = grade_all(collect(tmp_path), Results(tmp_path / "out"), jobs=1)
+    said = {o["student"]: o["exercises"]["kl_between"] for o in outcomes}
+    assert (said["stub"]["state"], said["meta"]["state"]) == ("undone", "error")
+    assert "device='meta'" in said["meta"]["reason"]
+
+
 # ---- Dask
 
 

@@ -11,10 +11,9 @@ from types import ModuleType
 from typing import Any
 
 from mmgen_course.exercises.asking import ask
+from mmgen_course.exercises.wording import MOST_OF_AN_ERROR, cut, is_a_stub, message
 from mmgen_course.grading import wire
 from mmgen_course.grading.inside.cells import Statement, needed, statements
-
-LONGEST = 300  # characters of an error's sentence
 
 
 def serve(channel: socket.socket) -> None:
@@ -55,10 +54,9 @@ class Notebook:
             if function is None:
                 return {"state": "undone", "reason": self.missing(name), "notes": self.told(name)}
             seen = ask(question["way"], function, question["case"])
-        except NotImplementedError as error:
-            return {"state": "undone", "reason": str(error) or "nothing written yet", "notes": self.told(name)}
         except BaseException as error:  # SystemExit too: whatever it is, it is the learner's to read
-            return {"state": "error", "reason": self.sentence(error), "notes": self.told(name)}
+            state, reason = failure(error)
+            return {"state": state, "reason": reason, "notes": self.told(name)}
         return {"state": "answered", "value": seen.value, "changed": seen.changed, "notes": self.told(name)}
 
     def function(self, name: str) -> Callable[..., Any] | None:
@@ -77,11 +75,10 @@ class Notebook:
         linecache.cache[label] = (len(text), None, text.splitlines(keepends=True), label)
         try:
             exec(compile(text, label, "exec"), self.module.__dict__)
-        except NotImplementedError:
-            return
         except BaseException as error:
-            for name in statement.binds:
-                self.problems[name] = f"code cell {statement.cell}: {self.sentence(error)}"
+            state, reason = failure(error)
+            if state == "error":
+                self.problems |= dict.fromkeys(statement.binds, f"code cell {statement.cell}: {reason}")
 
     def missing(self, name: str) -> str:
         """Why there is no function of this name."""
@@ -93,14 +90,17 @@ class Notebook:
         twice = [f"{name} is defined {len(defined)} times; the last counts"] if len(defined) > 1 else []
         return [*self.notes, *twice, *(problem for problem in self.problems.values())][:20]
 
-    def sentence(self, error: BaseException) -> str:
-        """An error in one line, with the learner's line that it came from."""
-        try:
-            text = f"{type(error).__name__}: {error}"[:LONGEST]
-            lines = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith("<cell")]
-        except BaseException:  # an error whose own str() raises
-            return type(error).__name__
-        return f"{text} (line: {lines[-1].line})"[:LONGEST] if lines and lines[-1].line else text
+
+def failure(error: BaseException) -> tuple[str, str]:
+    """The state that an error means, "undone" or "error", and what to tell the learner: the error, and the line."""
+    try:
+        if isinstance(error, NotImplementedError) and is_a_stub(error):
+            return "undone", str(error) or "nothing written yet"
+        lines = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith("<cell")]
+        line = f" (line: {lines[-1].line})" if lines and lines[-1].line else ""
+        return "error", cut(message(error) + line, MOST_OF_AN_ERROR)
+    except BaseException:  # an error of the learner's own class may raise whatever it is asked
+        return "error", type(error).__name__
 
 
 def main(descriptor: int) -> None:

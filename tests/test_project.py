@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "mmgen_course"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LESSONS = sorted((ROOT / "notebooks/source").glob("*.py"))
-DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "data/README.md", "book/equations.md")]
+NAMES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md", "book/equations.md"]
+DOCUMENTS = [ROOT / name for name in NAMES]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 REQUIREMENTS = (ROOT / "requirements.txt").read_text()
 PINS = [Requirement(pin) for pin in pins.pins(REQUIREMENTS)]
@@ -25,10 +26,11 @@ PINS = [Requirement(pin) for pin in pins.pins(REQUIREMENTS)]
 # who may import whom: each layer only from those behind it
 LAYERS = [
     {"cli"},
+    {"doctor"},
     {"check", "grading", "pipeline"},
     {"progress", "verdicts"},
     {"exercises", "recipes"},
-    {"doctor", "evaluate", "lessons", "widgets"},
+    {"evaluate", "lessons", "widgets"},
     {"features", "generators"},
     {"train"},
     {"data"},

@@ -1,14 +1,14 @@
 """The commands about the course itself: its lessons, its data, and whether this machine is ready for them."""
 
-import json
 import os
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmgen_course.cli.app import AsJson, app, data_app, data_errors_in_one_line, fail, minutes, print_table
+from mmgen_course.cli.app import AsJson, app, data_app, data_errors_in_one_line, fail, minutes, print_json, print_table
 
 if TYPE_CHECKING:
     from mmgen_course.progress import Lesson
@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 def lab(
     options: Annotated[list[str] | None, typer.Argument(help="Passed on, as in --port 8890 --no-browser.")] = None,
 ) -> None:
-    """Open JupyterLab on the first lesson."""
+    """Open JupyterLab on the first lesson.
+
+    Example: mmgen lab --port 8890
+    """
     from mmgen_course.lessons import ROOT
 
     welcome = ROOT / "notebooks" / "00_welcome.ipynb"
     if not welcome.exists():
-        fail(f"{welcome} is missing; `make notebooks` builds it")
+        fail(_without_lessons(ROOT))
     # not `jupyter lab`, which would take the first jupyter-lab on the PATH, maybe of another environment
     os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", str(welcome), *(options or [])])
 
@@ -33,16 +36,19 @@ def lessons(
     names: Annotated[list[str] | None, typer.Argument(help="For example 01_images; without any, all lessons.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run the lessons headless and print what each took; the notebooks stay as they are."""
+    """Run the lessons headless and print what each took; the notebooks stay as they are.
+
+    Example: mmgen lessons 01_images 02_text
+    """
     import nbformat
     from rich.console import Console
     from rich.progress import Progress
 
-    from mmgen_course.lessons import execute, lesson_paths
+    from mmgen_course.lessons import ROOT, execute, lesson_paths
 
     paths = {path.stem: path for path in lesson_paths()}
     if not paths:
-        fail("there are no lessons in notebooks/; `make notebooks` builds them")
+        fail(_without_lessons(ROOT))
     if unknown := sorted(set(names or []) - set(paths)):
         raise typer.BadParameter(f"no lesson {', '.join(unknown)}; there are {', '.join(paths)}")
     chosen = sorted(names or paths)
@@ -55,16 +61,26 @@ def lessons(
             progress.advance(task)
     if as_json:
         costs = [{"lesson": n, "seconds": r.seconds, "peak_mb": r.peak_mb, "error": r.error} for n, r in runs.items()]
-        typer.echo(json.dumps(costs, indent=1))
+        print_json(costs)
     else:
         rows = [(n, minutes(r.seconds), f"{r.peak_mb:,.0f}", r.error or "ok") for n, r in runs.items()]
         print_table(["lesson", "min:s", "peak memory, MB", "result"], rows)
     raise typer.Exit(any(run.error for run in runs.values()))
 
 
+def _without_lessons(root: Path) -> str:
+    """What to do where there are no notebooks: in a clone they can be built, in an installed package they cannot."""
+    if (root / "notebooks").is_dir():
+        return f"the lessons are missing in {root / 'notebooks'}; `make notebooks` builds them"
+    return "the lessons are not in the installed package: run this in a git clone of the course, after `make env`"
+
+
 @app.command("progress")
 def show_progress(as_json: AsJson = False) -> None:
-    """Print how far you are in the exercises of each lesson, and where that is kept."""
+    """Print how far you are in the exercises of each lesson, and where that is kept.
+
+    Example: mmgen progress
+    """
     from mmgen_course import progress
 
     path = progress.progress_file()
@@ -75,7 +91,7 @@ def show_progress(as_json: AsJson = False) -> None:
     lessons, whole = progress.lessons(points), progress.whole(points)
     if as_json:
         found = {"file": str(path) if path else None, "lessons": list(map(asdict, lessons)), "all": asdict(whole)}
-        typer.echo(json.dumps(found, indent=1))
+        print_json(found)
         return
     rows = [
         (row.name, f"{row.done} of {row.exercises}", f"{row.earned} of {row.points}", _bar(row), str(row.minutes_left))
@@ -99,42 +115,72 @@ def _bar(row: "Lesson") -> str:
 
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
-    """Say whether this machine is ready for the lessons and, where it is not, what to do."""
+    """Say whether this machine is ready for the lessons and, where it is not, what to do.
+
+    Example: mmgen doctor
+    """
     from mmgen_course.doctor import examine
 
     findings = list(examine())
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
+        print_json([asdict(finding) for finding in findings])
     else:
-        print_table(["check", "found", "state", "what to do"], [tuple(asdict(f).values()) for f in findings])
+        columns = ["check", "needed for", "found", "state"]
+        print_table(columns, [(f.check, f.needed_for, f.found, f.state) for f in findings])
+        for finding in findings:
+            if finding.advice:
+                typer.echo(f"{finding.check}: {finding.advice}")
     raise typer.Exit(any(finding.state == "bad" for finding in findings))
 
 
 @data_app.command("list")
-def list_data() -> None:
-    """List the data sets and what each holds."""
+def list_data(as_json: AsJson = False) -> None:
+    """List the data sets and what each holds.
+
+    Example: mmgen data list
+    """
     from mmgen_course import data
 
-    print_table(["name", "what it is"], list(data.datasets().items()))
+    if as_json:
+        print_json([{"name": name, "about": about} for name, about in data.datasets().items()])
+    else:
+        print_table(["name", "what it is"], list(data.datasets().items()))
 
 
 @data_app.command()
-def fetch(name: Annotated[str, typer.Argument(help="A name that `mmgen data list` shows.")]) -> None:
-    """Download a data set, check its hash, and print where it lies."""
+def fetch(
+    name: Annotated[str, typer.Argument(help="A name that `mmgen data list` shows.")], as_json: AsJson = False
+) -> None:
+    """Download a data set, check its hash, and print where it lies.
+
+    Example: mmgen data fetch fashion-mnist
+    """
     from mmgen_course import data
 
     if name not in data.datasets():
         raise typer.BadParameter(f"no data set {name}; there are {', '.join(data.datasets())}")
     with data_errors_in_one_line():
-        typer.echo(data.fetch(name))
+        folder = data.fetch(name)
+    if as_json:
+        print_json({"name": name, "folder": str(folder)})
+    else:
+        typer.echo(folder)
 
 
 @data_app.command()
-def verify() -> None:
-    """Check the hash of every file of data that ships with the course."""
+def verify(as_json: AsJson = False) -> None:
+    """Check the hash of every file of data that ships with the course.
+
+    Example: mmgen data verify
+    """
     from mmgen_course import data
 
     with data_errors_in_one_line():
-        if problems := data.verify():
-            fail("\n".join(problems))
+        problems = data.verify()
+    if as_json:
+        print_json({"problems": problems})
+        raise typer.Exit(bool(problems))
+    if problems:
+        more = f" (and {len(problems) - 1} more: --json lists them all)" if problems[1:] else ""
+        fail(problems[0] + more)
     typer.echo("all shipped data are as registered")

@@ -1,6 +1,5 @@
 """The command that grades a class."""
 
-import json
 import os
 from collections import Counter
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mmgen_course.cli.app import AsJson, app, fail, print_table
+from mmgen_course.cli.app import AsJson, app, fail, print_json, print_table
 
 UNCONTAINED = "UNCONTAINED: the code of the students runs as you, with your files and your network."
 
@@ -87,7 +86,7 @@ def grade(
             err.print(note, markup=False)
     states = Counter(outcome["state"] for outcome in outcomes)
     if as_json:
-        typer.echo(json.dumps({"submissions": len(outcomes), **states, "report": str(out / "report.html")}))
+        print_json({"submissions": len(outcomes), **states, "report": str(out / "report.html")})
     else:
         print_table(["state", "notebooks"], [(state, str(number)) for state, number in states.most_common()])
         typer.echo(

@@ -1,6 +1,5 @@
 """The commands about models: draw with one, train one."""
 
-import json
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import asdict
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmgen_course.cli.app import AsJson, app, data_errors_in_one_line, fail, minutes, print_table
+from mmgen_course.cli.app import AsJson, app, data_errors_in_one_line, fail, minutes, print_json, print_table
 
 if TYPE_CHECKING:
     import torch
@@ -58,7 +57,7 @@ def sample(
     except OSError as error:
         fail(f"cannot write {out}: {error.strerror}")
     if as_json:
-        typer.echo(json.dumps({"file": str(out), "shows_caption": match.value, "captions": drawn.captions}, indent=1))
+        print_json({"file": str(out), "shows_caption": match.value, "captions": drawn.captions})
     else:
         typer.echo(
             f"{out}: {n} pictures, {match.value:.0%} of them show what the sentence says (read by the recogniser)"
@@ -80,12 +79,17 @@ def train(
 
     Ctrl-C ends it after a whole step: what was learned so far is written, and --resume goes on from there. Several
     processes: torchrun --nproc-per-node 2 -m mmgen_course train NAME.
+
+    Example: mmgen train recogniser --steps 100 --out mine.safetensors
     """
     from mmgen_course.recipes import RECIPES, write_card
     from mmgen_course.train import Run, has_bf16, is_first, processes
 
     if name == "list":
-        print_table(["name", "what it is", "steps"], [(r.name, r.about, f"{r.steps:,}") for r in RECIPES.values()])
+        if as_json:
+            print_json([{"name": r.name, "about": r.about, "steps": r.steps} for r in RECIPES.values()])
+        else:
+            print_table(["name", "what it is", "steps"], [(r.name, r.about, f"{r.steps:,}") for r in RECIPES.values()])
         return
     if name not in RECIPES:
         raise typer.BadParameter(f"no recipe {name}; there are {', '.join(RECIPES)}")
@@ -104,7 +108,7 @@ def train(
             return
         card = write_card(path, recipe, run, time.perf_counter() - start, measured)
     if as_json:
-        typer.echo(json.dumps({"file": str(path), **asdict(card)}, indent=1))
+        print_json({"file": str(path), **asdict(card)})
     else:
         print_table(["measured", name], [(what, f"{value:.4f}") for what, value in card.measured.items()])
         typer.echo(f"{path}, {minutes(float(card.seconds))} minutes")

@@ -1,6 +1,7 @@
 """Vouches for the shipped data: out come the samples that come with the course, each file checked by its hash.
 
-data/registry.txt holds a line "path sha256" for each; `tools/make_samples.py` writes those of the scenes.
+data/registry.txt holds a line "path sha256" for each; `tools/make_samples.py` writes those of the scenes. A wheel
+carries the same files inside the package (setup.py puts them there).
 """
 
 import hashlib
@@ -9,11 +10,12 @@ from pathlib import Path
 from mmgen_course.data.errors import MissingFile, WrongHash
 from mmgen_course.data.pairs import Sample, read_pairs
 
-ROOT = Path(__file__).resolve().parents[2] / "data"
+_CARRIED = Path(__file__).resolve().parents[1] / "shipped"  # only in what a wheel has installed
+ROOT = _CARRIED if _CARRIED.is_dir() else Path(__file__).resolve().parents[2] / "data"
 """The folder of all data that ship with the course."""
 
 UNLISTED = {"README.md", "registry.txt"}  # the files of ROOT that no line vouches for
-RESTORE = "Restore it: git checkout data"
+RESTORE = "Restore it: " + ("install the package anew" if ROOT == _CARRIED else "git checkout data")
 
 
 def shipped_scenes() -> list[Sample]:
@@ -80,7 +82,7 @@ def _registry() -> dict[str, str]:
     """data/registry.txt as {path below ROOT: sha256}."""
     file = ROOT / "registry.txt"
     if not file.is_file():
-        remedy = "Use the course from its git clone: the data are not in the installed package."
+        remedy = "Install the package anew, or use the course from its git clone."
         raise MissingFile(file, "the shipped data", "no such file", remedy)
     lines = [line for line in file.read_text("utf-8").splitlines() if not line.startswith("#")]
     return dict(line.split() for line in lines)

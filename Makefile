@@ -2,7 +2,7 @@
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env lab lessons notebooks test lint bench pins clean
+.PHONY: help env lab lessons notebooks book test lint bench pins clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ lessons: env  ## run every lesson headless, then print minutes and peak memory o
 notebooks: env  ## build notebooks/*.ipynb and the table of equations from notebooks/source/*.py
 	$(VENV)/python tools/build_lessons.py
 	$(VENV)/python tools/equation_table.py
+
+book: env  ## render build/book/html from the notebooks; npm fetches MathJax once
+	$(VENV)/python tools/build_book.py
 
 test: env  ## every test: unit, doctest, property, lessons, browser
 	$(VENV)/python -m pytest -n 2 --dist loadfile

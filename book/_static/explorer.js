@@ -1,0 +1,29 @@
+// An explorer without a kernel: its controls choose among pictures that were drawn when the book was built.
+"use strict";
+
+document.addEventListener("DOMContentLoaded", () => {
+  for (const explorer of document.querySelectorAll("figure.explorer")) {
+    const { folder, frames } = JSON.parse(explorer.dataset.frames);
+    const controls = [...explorer.querySelectorAll("select, input")];
+    const [picture, status] = [explorer.querySelector("img"), explorer.querySelector("[role=status]")];
+    const place = (control) => {
+      if (control.type === "checkbox") return Number(control.checked);
+      return control.type === "range" ? Number(control.value) : control.selectedIndex;
+    };
+    const show = () => {
+      for (const control of controls.filter((each) => each.type === "range")) {
+        const value = JSON.parse(control.dataset.values)[control.value];
+        control.setAttribute("aria-valuetext", value);
+        control.parentElement.querySelector("output").textContent = value;
+      }
+      const [file, said] = frames[controls.map(place).join("-")];
+      status.textContent = said;
+      status.classList.toggle("refused", file === null);
+      if (file === null) return; // the last picture stays, as in JupyterLab
+      picture.src = `${folder}/${file}`;
+      picture.alt = said;
+    };
+    controls.forEach((control) => control.addEventListener("input", show));
+    show(); // a browser may keep what was chosen before a page was loaded again
+  }
+});

@@ -1,0 +1,270 @@
+"""The book: built from the notebooks, whole, true to them, and readable from a folder without server or network."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import book_minutes
+import build_book
+import nbformat
+import pytest
+import yaml
+from book_lessons import FLOW, plain
+from book_references import citing, read_bibliography
+from book_vendor import MATHJAX, VendorError, unpacked, vendor
+from equation_table import read_lessons
+from lesson_equations import REFERENCE
+from playwright.sync_api import Browser, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+LESSONS = [path.stem for path in sorted((ROOT / "notebooks/source").glob("[0-9][0-9]_*.py"))]
+SOURCES = {lesson.name: lesson for lesson in read_lessons()}
+ENTRIES = read_bibliography(ROOT / "book/references.bib")
+MINUTES = 3
+# what a lesson names among its references that is no publication
+NO_PUBLICATION = ("scikit-learn", "torchtext 0.6.0", "pull request 1965")
+CHROMIUM_FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
+
+
+class Page(HTMLParser):
+    """What a rendered page holds: anchors, links with their texts, and what it loads."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path, self.text = path, path.read_text(encoding="utf-8")
+        self.ids: set[str] = set()
+        self.links: list[str] = []
+        self.loads: list[str] = []
+        self.feed(self.text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        self.ids |= {values[name] for name in ("id", "name") if name in values}
+        if tag == "a" and "href" in values:
+            self.links.append(values["href"])
+        if tag == "link" and values.get("rel") not in {"canonical", "author"}:
+            self.loads.append(values["href"])
+        if "src" in values:
+            self.loads.append(values["src"])
+
+
+@dataclass(frozen=True)
+class Built:
+    folder: Path
+    pages: dict[str, Page]
+    seconds: float
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    if shutil.which("npm") is None and "CI" not in os.environ:
+        pytest.skip("no npm on this machine")
+    out = tmp_path_factory.mktemp("book")
+    start = time.monotonic()
+    command = [sys.executable, ROOT / "tools/build_book.py", "--out", out]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    seconds = time.monotonic() - start
+    assert done.returncode == 0, done.stderr
+    folder = out / "html"
+    return Built(folder, {path.stem: Page(path) for path in folder.glob("*.html")}, seconds)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None and "CI" not in os.environ:
+        pytest.skip("no Chromium on this machine; .ci/run installs it")
+    assert chromium, "Chromium is missing; .ci/run installs it"
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS.split())
+        yield running
+        running.close()
+
+
+def notebook(name: str) -> nbformat.NotebookNode:
+    solved = ROOT / "notebooks/solutions" / f"{name}.ipynb"
+    return nbformat.read(solved if solved.exists() else ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+
+
+def test_the_book_is_built_in_time(built: Built) -> None:
+    assert built.seconds < 60 * MINUTES
+
+
+def test_every_lesson_has_a_page_between_its_neighbours(built: Built) -> None:
+    contents = yaml.safe_load((ROOT / "book/_toc.yml").read_text())["parts"][0]["chapters"]
+    assert [chapter["file"] for chapter in contents] == LESSONS
+    for before, name, after in zip(["index", *LESSONS], LESSONS, [*LESSONS[1:], "glossary"], strict=False):
+        neighbours = re.findall(r'class="(left|right)-(?:prev|next)"\s+href="(\w+)\.html"', built.pages[name].text)
+        assert dict(neighbours) == {"left": before, "right": after}, name
+
+
+def test_each_lesson_is_on_the_map_and_marked_there_alone(built: Built) -> None:
+    assert sorted(name for stage in FLOW.values() for name in stage) == LESSONS
+    for name in LESSONS:
+        marked = re.findall(r'<a href="(\w+)\.html" aria-current="page">', built.pages[name].text)
+        assert marked == [name]
+
+
+def test_no_page_loads_anything_from_a_network(built: Built) -> None:
+    for name, page in built.pages.items():
+        assert page.loads
+        assert not [file for file in page.loads if re.match(r"(?:https?:)?//", file)], name
+    for style in built.folder.rglob("*.css"):
+        assert not re.search(r"(?:url\(|@import )[\"']?(?:https?:)?//", style.read_text(encoding="utf-8")), style
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_equations_have_the_numbers_of_the_notebook(built: Built, name: str) -> None:
+    made = notebook(name)
+    numbers = re.findall(r"\\tag\{([\d.]+)\}", "".join(c.source for c in made.cells if c.cell_type == "markdown"))
+    assert sorted(numbers) == sorted(made.metadata.mmgen.equations.values())
+    equation = r'<div class="math[^"]*" id="([\w-]+)">\s*\\\[.*?\\tag\{([\d.]+)\}'
+    shown = re.findall(equation, built.pages[name].text, re.DOTALL)
+    assert shown == [(f"eq-{number.replace('.', '-')}", number) for number in numbers]
+    assert built.pages[name].text.count(r"\tag{") == len(numbers)
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_every_reference_to_an_equation_is_a_link_to_it(built: Built, name: str) -> None:
+    cells = [cell.text for cell in SOURCES[name].cells if cell.kind == "markdown"]
+    references = sum(len(REFERENCE.findall(text)) for text in cells)
+    link = r'href="(?:(\w+)\.html)?#eq-(\d+)-(\d+)"[^>]*>(?:<span[^>]*>)?\((\d+)\.(\d+)\)'
+    links = re.findall(link, built.pages[name].text)
+    assert len(links) == references
+    for page, *numbers in links:
+        assert numbers[:2] == numbers[2:]
+        assert int((page or name)[:2]) == int(numbers[0])
+
+
+def test_every_link_inside_the_book_leads_somewhere(built: Built) -> None:
+    for name, page in built.pages.items():
+        for link in page.links + page.loads:
+            parts = urlsplit(link)
+            if parts.scheme in {"https", "http", "mailto", "data"}:
+                continue
+            target = (built.folder / unquote(parts.path)).resolve() if parts.path else page.path
+            assert target.exists(), f"{name}: {link}"
+            if parts.fragment and target.suffix == ".html":
+                assert unquote(parts.fragment) in built.pages[target.stem].ids | {"", "top"}, f"{name}: {link}"
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_each_solution_is_folded_and_each_explorer_shows_how_it_starts(built: Built, name: str) -> None:
+    cells = [cell for cell in notebook(name).cells if cell.cell_type == "code"]
+    text = built.pages[name].text
+    solutions = [cell for cell in cells if cell.metadata.get("nbgrader", {}).get("solution")]
+    assert text.count("Show the solution") == len(solutions)
+    folded = [cell for cell in cells if "hide-input" in cell.metadata.get("tags", [])]
+    assert len(re.findall(r'<details class="[^"]*hide[^"]*input[^"]*">', text)) == len(folded)
+    assert all(cell in folded for cell in solutions)
+    explorers = sum("application/vnd.jupyter.widget-view+json" in str(cell.outputs) for cell in cells)
+    figures = re.findall(r'<figure class="explorer">.*?</figure>', text, re.DOTALL)
+    assert len(figures) == explorers == 1
+    assert "<img" in figures[0]
+    assert 'class="control"' in figures[0]
+
+
+def test_pages_stay_quiet_and_local_in_a_browser_and_draw_every_formula(built: Built, browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 400, "height": 900})
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+    page.on("request", lambda request: complaints.append(request.url) if request.url.startswith("http") else None)
+    for name, written in built.pages.items():
+        page.goto((built.folder / f"{name}.html").as_uri())
+        formulas = page.locator(".math").count()
+        assert (r"\(" in written.text) <= (formulas > 0), name
+        if formulas:
+            page.wait_for_function("window.MathJax && MathJax.startup && MathJax.startup.promise")
+            page.evaluate("MathJax.startup.promise.then(() => null)")
+            assert page.locator(".math > mjx-container, .math mjx-container").count() == formulas, name
+            assert page.locator("[data-mjx-error]").count() == 0, name
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, f"{name} is too wide"
+        assert not complaints, name
+
+
+def test_search_finds_a_lesson_without_a_server(built: Built, browser: Browser) -> None:
+    page = browser.new_page()
+    page.goto((built.folder / "search.html").as_uri() + "?q=softmax")
+    page.locator("ul.search li a", has_text="5. Attention").wait_for(timeout=20_000)
+
+
+def test_a_lesson_and_the_bibliography_cite_the_same_works() -> None:
+    cited = citing(ENTRIES, list(SOURCES.values()))
+    for name, lesson in SOURCES.items():
+        text = next(cell.text for cell in lesson.cells if cell.text.startswith("## References"))
+        items = [" ".join(item.split("\n\n")[0].split()) for item in text.split("\n- ")[1:]]
+        here = [ENTRIES[key] for key, names in cited.items() if name in names]
+        for item in items:
+            works = [entry for entry in here if plain(entry.fields["title"]) in plain(item)]
+            assert works or any(known in item for known in NO_PUBLICATION), item
+            for work in works:
+                assert work.persons["author"][0].last_names[-1] in item
+                assert work.fields["year"] in item
+    assert all(cited.values())
+
+
+def test_each_term_of_the_glossary_stands_in_the_lesson_that_it_names() -> None:
+    text = (ROOT / "book/glossary.md").read_text()
+    terms = re.findall(r"^(\w[^\n]*)\n: (.*?)\[(\d+)\]\(\.\./notebooks/(\w+)\.ipynb\)$", text, re.MULTILINE | re.DOTALL)
+    assert len(terms) == text.count("\n: ")
+    assert 40 <= len(terms) <= 70
+    assert [term.lower() for term, *_ in terms] == sorted(term.lower() for term, *_ in terms)
+    for term, meaning, number, name in terms:
+        assert int(number) == int(name[:2])
+        assert 15 < len(meaning) < 250
+        text = " ".join(" ".join(cell.text for cell in SOURCES[name].cells).lower().split())
+        assert term.lower() in text, f"{term}: not in {name}"
+
+
+def test_the_measured_minutes_are_those_of_every_lesson() -> None:
+    measured = re.findall(r"^\| \[(\w+)\].*\| (\d+) \| (\d+) \|$", (ROOT / "book/minutes.md").read_text(), re.MULTILINE)
+    assert [name for name, *_ in measured] == LESSONS
+    assert all(0 < int(seconds) < 600 and 50 < int(peak) < 20_000 for _, seconds, peak in measured)
+
+
+def test_minutes_are_not_written_of_a_lesson_that_failed() -> None:
+    run = {"lesson": "07_gan", "seconds": 61.4, "peak_mb": 900.2, "error": None}
+    assert "| [07_gan](../notebooks/07_gan.ipynb) | 61 | 900 |" in book_minutes.minutes_page([run])
+    with pytest.raises(ValueError, match="07_gan"):
+        book_minutes.minutes_page([run | {"error": "07_gan, cell 3: ZeroDivisionError"}])
+
+
+def test_an_archive_with_another_hash_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mathjax-3.2.2.tgz").write_bytes(b"something else")
+    with pytest.raises(VendorError, match="sha256"):
+        unpacked(tmp_path / "mathjax-3.2.2.tgz", MATHJAX)
+
+
+def test_without_npm_one_line_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(VendorError, match=r"^npm is not on this machine.*mathjax@3\.2\.2$"):
+        vendor(MATHJAX, tmp_path)
+
+
+def test_a_section_that_a_page_inserts_must_exist() -> None:
+    assert "canaries" in build_book.inserted('<!-- insert README.md "Teach with it" -->')
+    with pytest.raises(build_book.BookError, match="No such thing"):
+        build_book.inserted('<!-- insert README.md "No such thing" -->')
+
+
+def test_the_citation_names_the_version_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert str(citation["version"]) == project["version"]
+    assert citation["license"] == project["license"]
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["authors"]

@@ -1,0 +1,131 @@
+r"""A lesson's executed notebook and its source go in; the notebook that the book renders comes out.
+
+What it adds is only for the book: references to equations and papers become links, the lesson is shown its place in
+the flow of data, and its explorer, which needs a kernel, becomes one that does not (book_explorers).
+"""
+
+import html
+import re
+from collections.abc import Mapping
+
+from lesson_equations import EQUATION, LABEL, REFERENCE
+from lesson_source import Cell, Lesson
+from nbformat import NotebookNode, v4
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+# the flow of data: stage, and its lessons with what they are called on the small map
+FLOW: dict[str, dict[str, str]] = {
+    "Start": {"00_welcome": "a sentence"},
+    "Raw to tensors": {"01_images": "images", "02_text": "text"},
+    "Features": {"03_cnn_features": "of pictures", "04_glove_features": "of words"},
+    "Fusion": {"05_attention": "attention", "06_shared_space": "one space"},
+    "Generator": {"07_gan": "GAN", "08_vae": "VAE"},
+    "Judge": {"09_evaluation": "evaluation"},
+    "All of it": {"10_text_to_image": "text to image"},
+    "Beside it": {"13_formulas_that_look_right": "wrong formulas"},
+}
+
+
+def book_notebook(
+    executed: NotebookNode,
+    lesson: Lesson,
+    numbers: Mapping[str, str],
+    papers: Mapping[str, str],
+    repository: str,
+    explorer: str,
+) -> NotebookNode:
+    """Return what the book renders of a lesson.
+
+    Args:
+        executed: the notebook with its outputs, cell for cell of `lesson`.
+        lesson: its source, where equations still have labels.
+        numbers: label -> number of every equation of the course.
+        papers: plain title -> key of every paper in the bibliography.
+        repository: address of the course on a code host, for the launch links.
+        explorer: of the lesson, as HTML.
+    """
+    still = v4.new_output("display_data", data={"text/html": explorer})
+    cells = []
+    for node, cell in zip(executed.cells, lesson.cells, strict=True):
+        new = v4.new_markdown_cell() if cell.kind == "markdown" else v4.new_code_cell()
+        new |= {"id": node.id, "metadata": {k: v for k, v in node.metadata.items() if k in {"tags", "mystnb"}}}
+        if cell.kind == "markdown":
+            new.source = markdown(cell, numbers, papers)
+        else:
+            new |= {"source": node.source, "execution_count": node.execution_count}
+            if node.metadata.get("nbgrader", {}).get("solution"):
+                new.metadata["mystnb"] = {"code_prompt_show": "Show the solution", "code_prompt_hide": "The solution"}
+            new.outputs = [still if VIEW in output.get("data", {}) else output for output in node.outputs]
+        cells.append(new)
+    title, _, rest = cells[0].source.partition("\n")
+    cells[0].source = f"{title}\n\n{flow(lesson.name)}{launch(lesson.name, repository)}\n\n{rest}"
+    kept = {k: executed.metadata[k] for k in ("kernelspec", "language_info", "mmgen") if k in executed.metadata}
+    return v4.new_notebook(cells=cells, metadata=kept)
+
+
+def markdown(cell: Cell, numbers: Mapping[str, str], papers: Mapping[str, str]) -> str:
+    """Return the Markdown of a cell with its equations as targets and its references as links."""
+
+    def target(equation: re.Match[str]) -> str:
+        number = numbers[LABEL.search(equation[0])[1]]  # type: ignore[index]  # the build has seen the label
+        shown = LABEL.sub(rf"\\tag{{{number}}}", equation[0])
+        return f"({equation_id(number)})=\n{shown}"
+
+    def link(reference: re.Match[str]) -> str:
+        number = numbers[reference[1]]
+        return f"[({number})](#{equation_id(number)})"
+
+    text = REFERENCE.sub(link, EQUATION.sub(target, cell.text))
+    return cite(text, papers) if text.startswith("## References") else text
+
+
+def equation_id(number: str) -> str:
+    """Return the anchor of an equation.
+
+    Example:
+        >>> equation_id("7.6")
+        'eq-7-6'
+    """
+    return f"eq-{number.replace('.', '-')}"
+
+
+def cite(text: str, papers: Mapping[str, str]) -> str:
+    """Make a link of each title in italics that stands in the bibliography.
+
+    Example:
+        >>> cite("- A. B., *A\\n  Title*, 1999.", {"a title": "b1999"})
+        '- A. B., [*A\\n  Title*](#ref-b1999), 1999.'
+    """
+
+    def link(title: re.Match[str]) -> str:
+        key = papers.get(plain(title[1]))
+        return f"[{title[0]}](#ref-{key})" if key else title[0]
+
+    return re.sub(r"\*([^*]+)\*", link, text)
+
+
+def plain(title: str) -> str:
+    """Return a title for comparison: lower case, single spaces, without TeX's braces."""
+    return " ".join(title.replace("{", "").replace("}", "").lower().split())
+
+
+def flow(name: str) -> str:
+    """Return the small map of the flow of data, with lesson `name` marked, as HTML."""
+    stages = []
+    for stage, lessons in FLOW.items():
+        links = []
+        for other, called in lessons.items():
+            here = ' aria-current="page"' if other == name else ""
+            links.append(f'<a href="{other}.html"{here}>{int(other[:2])} {html.escape(called)}</a>')
+        stages.append(f"<li><span>{html.escape(stage)}</span>{''.join(links)}</li>")
+    return f'<nav class="flow" aria-label="You are here"><p>You are here</p><ol>{"".join(stages)}</ol></nav>'
+
+
+def launch(name: str, repository: str) -> str:
+    """Return where the lesson can be run, as HTML: JupyterLab on this machine, Colab, Binder."""
+    path = f"notebooks/{name}.ipynb"
+    colab = f"{repository.replace('https://github.com/', 'https://colab.research.google.com/github/')}/blob/main/{path}"
+    binder = f"{repository.replace('https://github.com/', 'https://mybinder.org/v2/gh/')}/main?urlpath=lab/tree/{path}"
+    elsewhere = f'<a href="{colab}">Colab</a> or <a href="{binder}">Binder</a>'
+    return f'<p class="launch">Work through it: <code>make lab</code>, then <code>{path}</code>; or on {elsewhere}.</p>'

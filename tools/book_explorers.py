@@ -45,7 +45,7 @@ KINDS: dict[Any, str] = {
 CALL, PANEL = "widgets.explorer(", "the_explorer"
 CHANGING = {"add", "append", "backward", "clear", "eval", "extend", "insert", "load_state_dict", "pop", "remove"}
 CHANGING |= {"setdefault", "step", "train", "update"}
-CHANGED_BY_USE = {"generator"}
+GENERATOR = "generator"  # of random numbers, as every lesson calls it
 WIDTH = 800  # of a figure in the book, in pixels at most
 NOTE = "In JupyterLab the same controls have more values{typing}; here every picture was drawn beforehand."
 
@@ -119,18 +119,22 @@ def _changing(found: list[Statement]) -> Iterator[Statement]:
     on what was drawn before from the same generator of random numbers.
     """
     imported = frozenset().union(*(statement.binds for statement in found if statement.imports))
+    definitions = [one for one in found if isinstance(one.tree.body[0], ast.FunctionDef | ast.ClassDef)]
+    drawing = {GENERATOR}  # and the functions that draw from it, or call one that does
+    while more := {name for one in definitions if one.uses & drawing for name in one.binds} - drawing:
+        drawing |= more
     for statement in found:
-        changed = set()
+        if statement in definitions:
+            yield statement
+            continue
+        changed = {GENERATOR} if statement.uses & drawing else set()
         for node in ast.walk(statement.tree):
-            if isinstance(node, ast.Call):
-                changed |= {name.id for name in node.args if isinstance(name, ast.Name) and name.id in CHANGED_BY_USE}
-                changed |= {k.value.id for k in node.keywords if isinstance(k.value, ast.Name) and k.arg == "generator"}
-                if isinstance(node.func, ast.Attribute) and (node.func.attr in CHANGING or node.func.attr[-1] == "_"):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                if node.func.attr in CHANGING or node.func.attr[-1] == "_":
                     changed.add(_name(node.func.value))
             elif isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store):
                 changed.add(_name(node))
-        functions = isinstance(statement.tree.body[0], ast.FunctionDef | ast.ClassDef)
-        yield statement if functions else replace(statement, binds=statement.binds | (changed - imported))
+        yield replace(statement, binds=statement.binds | (changed - imported))
 
 
 def _name(node: ast.expr) -> str:

@@ -2,7 +2,7 @@
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env lab lessons notebooks book test lint bench pins clean
+.PHONY: help env lab lessons notebooks book test lint walk bench pins clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,16 +21,19 @@ notebooks: env  ## build notebooks/*.ipynb and the table of equations from noteb
 	$(VENV)/python tools/build_lessons.py
 	$(VENV)/python tools/equation_table.py
 
-book: env  ## render build/book/html from the notebooks; npm fetches MathJax once
+book: env  ## render build/book/html from the notebooks; npm fetches its scripts once
 	$(VENV)/python tools/build_book.py
 
-test: env  ## every test: unit, doctest, property, lessons, browser
+test: env  ## every test: unit, doctest, property, lessons, book, browser
 	$(VENV)/python -m pytest -n 2 --dist loadfile
 
 lint: env  ## ruff and mypy
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
+
+walk:  ## walk as a newcomer: a fresh clone, its environment, a picture of a sentence; at most five minutes
+	python3 tools/walk.py
 
 bench: env  ## time the package against what a learner would use instead
 	for name in render glove attention training kills sampling; do $(VENV)/python benchmarks/$$name.py || exit 1; done
@@ -39,4 +42,4 @@ pins: env  ## resolve pyproject.toml into requirements.txt and environment.yml
 	$(VENV)/python tools/pins.py
 
 clean:  ## remove what was made, but not what you wrote
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

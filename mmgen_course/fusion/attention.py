@@ -1,6 +1,6 @@
 """Queries, keys and values go in; for each query a mean of the values comes out, and the weights of that mean.
 
-Derived in lesson 05_attention. A. Vaswani et al., "Attention Is All You Need", NeurIPS 2017, arXiv 1706.03762.
+Derived in lesson 05_attention. A. Vaswani et al., "Attention Is All You Need", NIPS 2017, arXiv 1706.03762.
 """
 
 import math

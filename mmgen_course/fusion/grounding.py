@@ -31,7 +31,7 @@ class SelfAttentionBlock(nn.Module):
 
     Both are added to their input, after a normalisation.
 
-    Source: A. Vaswani et al., "Attention Is All You Need", NeurIPS 2017, section 3.1; the normalisation stands first,
+    Source: A. Vaswani et al., "Attention Is All You Need", NIPS 2017, section 3.1; the normalisation stands first,
     as in R. Xiong et al., "On Layer Normalization in the Transformer Architecture", ICML 2020.
 
     Example:

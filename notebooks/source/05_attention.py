@@ -1193,7 +1193,7 @@ check(merge_attention)
 #
 # - D. Bahdanau, K. Cho, Y. Bengio, *Neural Machine Translation by Jointly Learning to Align and Translate*, ICLR 2015.
 # - K. Xu et al., *Show, Attend and Tell: Neural Image Caption Generation with Visual Attention*, ICML 2015.
-# - A. Vaswani et al., *Attention Is All You Need*, NeurIPS 2017.
+# - A. Vaswani et al., *Attention Is All You Need*, NIPS 2017.
 # - T. Dao, D. Y. Fu, S. Ermon, A. Rudra, C. Ré, *FlashAttention: Fast and Memory-Efficient Exact Attention with
 #   IO-Awareness*, NeurIPS 2022; before it M. Milakov, N. Gimelshein, *Online normalizer calculation for softmax*, 2018.
 # - S. Jain, B. C. Wallace, *Attention is not Explanation*, NAACL 2019.

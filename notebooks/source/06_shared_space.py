@@ -1292,6 +1292,8 @@ check(twins_loss)
 #   NeurIPS 2022, arXiv 2203.02053.
 # - E. B. Wilson, *Probable Inference, the Law of Succession, and Statistical Inference*, Journal of the American
 #   Statistical Association 22, 1927: the interval of a share.
+# - T. Thrush et al., *Winoground: Probing Vision and Language Models for Visio-Linguistic Compositionality*, CVPR 2022:
+#   two pictures, two captions in the same words.
 # - M. Yuksekgonul et al., *When and Why Vision-Language Models Behave like Bags-of-Words, and What to Do About It?*,
 #   ICLR 2023: hard negatives in the batch are what they propose.
 #

@@ -1410,6 +1410,7 @@ assert slope_squared[0] == 0
 #   2018.
 # - T. Miyato, M. Koyama, *cGANs with Projection Discriminator*, ICLR 2018.
 # - L. Mescheder, A. Geiger, S. Nowozin, *Which Training Methods for GANs do actually Converge?*, ICML 2018: R1.
+# - H. Petzka, A. Fischer, D. Lukovnikov, *On the Regularization of Wasserstein GANs*, ICLR 2018: the one-sided penalty.
 # - M. Lucic et al., *Are GANs Created Equal? A Large-Scale Study*, NeurIPS 2018: equal budgets, many seeds.
 # - Y. Yazıcı et al., *The Unusual Effectiveness of Averaging in GAN Training*, ICLR 2019.
 #

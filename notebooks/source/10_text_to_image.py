@@ -908,7 +908,8 @@ check(WordsOrNothing)
 # %% [markdown]
 # ## References
 #
-# - S. Reed et al., *Generative Adversarial Text to Image Synthesis*, ICML 2016: the first of its kind.
+# - S. Reed et al., *Generative Adversarial Text to Image Synthesis*, ICML 2016: the first GAN that
+#   draws from sentences.
 # - T. Xu et al., *AttnGAN: Fine-Grained Text to Image Generation with Attentional Generative Adversarial Networks*,
 #   CVPR 2018: regions that ask words.
 # - A. Vaswani et al., *Attention Is All You Need*, NIPS 2017.

@@ -97,7 +97,7 @@ def show_progress(as_json: AsJson = False) -> None:
         (row.name, f"{row.done} of {row.exercises}", f"{row.earned} of {row.points}", _bar(row), str(row.minutes_left))
         for row in [*lessons, whole]
     ]
-    print_table(["lesson", "exercises", "points", "", "minutes left"], rows)
+    print_table(["lesson", "exercises", "points", "", "min left"], rows)
     if path is None:
         typer.echo("MMGEN_PROGRESS is empty, so no file keeps your points.")
     else:

@@ -22,7 +22,7 @@ def sample(
     n: Annotated[int, typer.Option("--n", min=1, help="How many pictures.")] = 8,
     out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("sample.png"),
     seed: Annotated[int, typer.Option(help="Other seeds, other pictures.")] = 0,
-    model: Annotated[str, typer.Option(help="gan or vae: which training the painter comes from.")] = "vae",
+    model: Annotated[str, typer.Option(help="vae, or gan, which draws one object only.")] = "vae",
     size: Annotated[int, typer.Option(help="Height and width of each picture: 32, 64, 128 or 256.")] = 128,
     truncation: Annotated[float, typer.Option(help="Multiplies the noise; below 1 pictures differ less.")] = 1.0,
     as_json: AsJson = False,

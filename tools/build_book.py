@@ -2,7 +2,7 @@
 
     python tools/build_book.py [--out DIR]
 
-`make book` runs it. No notebook is executed again; a warning is an error. npm is asked once for MathJax (book_vendor).
+`make book` runs it. No notebook is executed again; a warning is an error. npm is asked once for two packages.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import nbformat
 import yaml
+from book_caption import write_scripts
 from book_explorers import draw_all, explorer_html, start
 from book_lessons import book_notebook, equation_id
 from book_references import citing, read_bibliography, references_page, titles
@@ -63,6 +64,8 @@ def stage(source: Path) -> None:
         shutil.copy(file, source / file.name)
     [mathjax] = vendor(MATHJAX)
     shutil.copy(mathjax, source / "_static" / "mathjax-tex-svg.js")
+    # every page loads each script below _static, but those of _extra only where it names them
+    write_scripts(source / "_extra", ROOT / "build" / "painter")
 
 
 def _lessons(source: Path, course: Course, papers: dict[str, str]) -> None:

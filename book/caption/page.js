@@ -25,7 +25,7 @@ function read() {
   try {
     const { objects, background } = parse(text);
     objects.forEach((thing) => said.append(element("li", {}, ...about(thing))));
-    said.append(element("li", {}, ...(background ? [`on a ${background} background`] : ["background ", open()])));
+    said.append(element("li", {}, ...(background ? [`on a ${background} background`] : ["background ", leftOpen()])));
   } catch (error) {
     problem.append(element("p", { textContent: sentenceOf(error) }));
     if (error instanceof UnknownWords) problem.append(...remedies(error.words));
@@ -46,11 +46,11 @@ function about(thing) {
   const adjectives = [thing.size, thing.style, thing.colour].filter(Boolean);
   const parts = [element("strong", { textContent: [...adjectives, thing.shape ?? "object"].join(" ") })];
   if (thing.position) parts.push(`, place: ${thing.position}`);
-  if (left.length) parts.push(" ", open(left.map((name) => (name === "position" ? "place" : name))));
+  if (left.length) parts.push(" ", leftOpen(left.map((name) => (name === "position" ? "place" : name))));
   return parts;
 }
 
-function open(names = []) {
+function leftOpen(names = []) {
   const which = names.length ? `: ${names.join(", ")}` : "";
   return element("span", { className: "soft", textContent: `(left open${which})` });
 }

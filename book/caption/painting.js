@@ -1,5 +1,5 @@
 // A full caption and noise go in, a picture comes out, and where its regions looked: `pipeline.draw` of the package.
-// What that needs lies in parts/ and is loaded when it is first asked for. A page opened from a file may fetch
+// What that needs lies in caption/parts/ and is loaded when it is first asked for. A page opened from a file may fetch
 // nothing, but it may run scripts: each part is one that hands over bytes written as text.
 "use strict";
 
@@ -7,7 +7,7 @@ const PARTS = {};
 let session = null;
 const noiseLength = LANGUAGE.pictures * LANGUAGE.latents;
 
-/** Called by the scripts in parts/. */
+/** Called by the scripts in caption/parts/. */
 function deliver(name, text) {
   PARTS[name] = (PARTS[name] ?? "") + text;
 }

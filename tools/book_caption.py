@@ -1,26 +1,22 @@
-"""Builds the page that draws a reader's sentence: book/caption/ and the package's words go in, caption.html comes out.
+"""The box that draws a reader's sentence: the painter and the package's words go in, what its page loads comes out.
 
-    python tools/caption_page.py --out build/caption
-
-`caption.html` in that folder opens without a server or a network. The painter becomes an ONNX file, which
-onnxruntime-web runs; npm fetches that once (book_vendor). The lists of words, phrases and
-sentences are the package's own, so that the page reads a caption as `scenes.parse` does.
+The painter becomes an ONNX file, which onnxruntime-web runs (book_vendor). The lists of words, phrases and sentences
+are the package's own, so that the page reads a caption as `scenes.parse` does.
 """
 
-import argparse
 import base64
-import importlib.util
+import hashlib
 import json
 import logging
-import re
 import shutil
 import warnings
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import torch
-from book_vendor import ONNX_RUNTIME, VendorError, vendor
+from book_vendor import ONNX_RUNTIME, vendor
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -33,10 +29,11 @@ from mmgen_course.recipes.text_to_image import LATENTS, load_painter
 from mmgen_course.scenes import BACKGROUNDS, RELATIONS, TRAINING_WORDS, UnknownWords, parsing, words, world
 
 SOURCE = ROOT / "book/caption"
+PLACE = "caption"  # of what the page loads, as the page sees it
 PICTURES, SIZE = 4, 128  # drawn at a time, and how many pixels high and wide
 LONGEST = 64  # words of a caption
 PIECE = 3_000_000  # characters of a script in parts/: after each, the page tells how far it is
-MADE = "// made by tools/caption_page.py\n"
+MADE = "// made by tools/book_caption.py\n"
 
 
 class OnPage(nn.Module):
@@ -70,13 +67,7 @@ class OnPage(nn.Module):
 
 
 def exported() -> bytes:
-    """The painter as an ONNX file, for `PICTURES` pictures at a time and captions of 2 to `LONGEST` words.
-
-    Raises:
-        RuntimeError: a package that PyTorch exports with is missing.
-    """
-    if missing := [name for name in ("onnx", "onnxscript") if importlib.util.find_spec(name) is None]:
-        raise RuntimeError(f"PyTorch exports with {' and '.join(missing)}: pip install {' '.join(missing)}")
+    """The painter as an ONNX file, for `PICTURES` pictures at a time and captions of 2 to `LONGEST` words."""
     ids, mask = torch.ones(PICTURES, 7, dtype=torch.int32), torch.ones(PICTURES, 7, dtype=torch.bool)
     length = {1: torch.export.Dim("t", min=2, max=LONGEST)}
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -93,8 +84,7 @@ def exported() -> bytes:
             output_names=["images", "looked"],
             verbose=False,
         )
-    if program is None:
-        raise RuntimeError("torch.onnx.export made nothing")
+    assert program is not None  # it is with dynamo=False alone
     return program.model_proto.SerializeToString()
 
 
@@ -140,36 +130,37 @@ def _javascript(pattern: str) -> str:
     return pattern.replace("(?P<", "(?<")
 
 
-def build(out: Path) -> Path:
-    """Write the page and all that it loads into a folder; returns the page."""
-    (module, wasm), painter = (path.read_bytes() for path in vendor(ONNX_RUNTIME)), exported()
-    (out / "parts").mkdir(parents=True, exist_ok=True)
-    for old in (out / "parts").glob("*.js"):
-        old.unlink()
+def write_scripts(folder: Path, cache: Path) -> None:
+    """Write what the page of the box loads into `folder`/caption; `folder` is what the page lies in.
+
+    The painter is exported where `cache` does not have it yet.
+    """
+    module, wasm = vendor(ONNX_RUNTIME)
+    out = folder / PLACE
+    (out / "parts").mkdir(parents=True)
     parts = []
-    for name, data in (("module", module), ("wasm", wasm), ("painter", painter)):
-        text = base64.b64encode(data).decode()
+    for name, file in (("module", module), ("wasm", wasm), ("painter", painter(cache))):
+        text = base64.b64encode(file.read_bytes()).decode()
         for number, start in enumerate(range(0, len(text), PIECE)):
             path = out / f"parts/{name}-{number}.js"
             path.write_text(f'{MADE}deliver("{name}", "{text[start : start + PIECE]}");\n', "utf-8", newline="\n")
-            parts.append((path.relative_to(out).as_posix(), path.stat().st_size))
+            parts.append((path.relative_to(folder).as_posix(), path.stat().st_size))
     tables = json.dumps({**language(), "parts": parts}, indent=1)
     (out / "language.js").write_text(f'{MADE}"use strict";\nconst LANGUAGE = {tables};\n', "utf-8", newline="\n")
-    for path in SOURCE.iterdir():
-        shutil.copyfile(path, out / path.name)
-    page = (out / "caption.html").read_text("utf-8")
-    for link in re.findall(r'(?:src|href)="([^"]+)"', page):
-        if not (out / link).exists():
-            raise RuntimeError(f"caption.html names {link}, which does not exist")
-    return out / "caption.html"
+    for path in (*SOURCE.glob("*.js"), *SOURCE.glob("*.css")):
+        shutil.copy(path, out)
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the page goes")
-    try:
-        made = build(parser.parse_args().out)
-    except (RuntimeError, VendorError) as error:
-        raise SystemExit(f"caption_page: {error}") from None
-    total = sum(path.stat().st_size for path in made.parent.rglob("*") if path.is_file())
-    print(f"{made}: {total / 1e6:.1f} MB with all that it loads")
+def painter(cache: Path) -> Path:
+    """The ONNX file in `cache`, made anew where anything changed that it is made of."""
+    files = [*(ROOT / "mmgen_course").rglob("*.py"), ROOT / "data/registry.txt", Path(__file__)]
+    made_of = [hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)]
+    made_of += [version(package) for package in ("torch", "onnx", "onnxscript")]
+    file = cache / f"painter-{hashlib.sha256(repr(made_of).encode()).hexdigest()[:16]}.onnx"
+    if not file.exists():
+        shutil.rmtree(cache, ignore_errors=True)
+        cache.mkdir(parents=True)
+        unfinished = file.with_suffix(".tmp")
+        unfinished.write_bytes(exported())
+        unfinished.replace(file)
+    return file

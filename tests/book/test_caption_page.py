@@ -1,21 +1,17 @@
-"""The page that draws a reader's sentence says and draws what the package does, without a server or a network."""
+"""The page that draws a reader's sentence says and draws what the package does; other pages know nothing of it."""
 
 import base64
-import importlib.util
-import os
 import re
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-import caption_page
+import book_caption
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
+from rendered import Built
 
 from mmgen_course.pipeline import OutsideTheWorld
 from mmgen_course.pipeline import draw as draw_here
@@ -24,7 +20,6 @@ from mmgen_course.scenes.parsing import KNOWN_WORDS
 from mmgen_course.scenes.words import EVERYTHING
 from mmgen_course.scenes.world import pick
 
-FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-sync"
 OTHER_FORMS = [
     "In the center is a small flat red circle on a light background.",
     "a circle, red and small",
@@ -72,44 +67,15 @@ WRONG = [
 ]
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    archive = caption_page.VENDORED / f"{caption_page.RUNTIME.replace('@', '-')}.tgz"
-    lacking = [name for name in ("onnx", "onnxscript") if importlib.util.find_spec(name) is None]
-    if shutil.which("npm") is None and not archive.exists():
-        lacking.append(f"npm, to fetch {caption_page.RUNTIME}")
-    if lacking and "CI" not in os.environ:
-        pytest.skip(f"not on this machine: {', '.join(lacking)}")
-    # in a process of its own, as it is called: PyTorch cannot export functions whose shapes are checked by the tests
-    out = tmp_path_factory.mktemp("a page")  # a folder with a space in its name
-    command = [sys.executable, caption_page.__file__, "--out", str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    print(done.stdout)
-    return out / "caption.html"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None and "CI" not in os.environ:
-        pytest.skip("no Chromium on this machine; .ci/run installs it")
-    assert chromium, "Chromium is missing; .ci/run installs it"
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=FLAGS.split())
-        yield running
-        running.close()
-
-
-def opened(browser: Browser, built: Path, width: int = 1280) -> Page:
-    page = browser.new_page(viewport={"width": width, "height": 900})
+def opened(browser: Browser, built: Built, **window: Any) -> Page:
+    page = browser.new_page(viewport={"width": 1280, "height": 900} | window.pop("viewport", {}), **window)
     page.context.set_offline(True)
-    page.goto(built.as_uri())
+    page.goto((built.folder / "draw.html").as_uri())
     return page
 
 
 @pytest.fixture(scope="module")
-def page(browser: Browser, built: Path) -> Page:
+def page(browser: Browser, built: Built) -> Page:
     return opened(browser, built)
 
 
@@ -208,7 +174,7 @@ DRAW = """async ([caption, seed]) => {
 def test_100_pictures_and_their_maps_are_those_of_pytorch_for_the_same_seed(page: Page) -> None:
     differences, times = [], []
     for seed, text in enumerate(some_captions(25, seed=4)):
-        here = draw_here([text] * caption_page.PICTURES, seed, size=caption_page.SIZE)
+        here = draw_here([text] * book_caption.PICTURES, seed, size=book_caption.SIZE)
         there = page.evaluate(DRAW, [text, seed])
         assert there["captions"] == here.captions
         assert here.looked is not None
@@ -224,7 +190,7 @@ def test_100_pictures_and_their_maps_are_those_of_pytorch_for_the_same_seed(page
 
 
 def test_it_draws_from_a_file_without_a_network_and_loads_the_painter_on_a_click_only(
-    browser: Browser, built: Path
+    browser: Browser, built: Built
 ) -> None:
     page = opened(browser, built)
     asked: list[str] = []
@@ -244,7 +210,7 @@ def test_it_draws_from_a_file_without_a_network_and_loads_the_painter_on_a_click
 
     said = parse("a big red star above a tiny blue box")
     names = [canvas.get_attribute("aria-label") or "" for canvas in page.locator("canvas").all()]
-    assert len(names) == caption_page.PICTURES
+    assert len(names) == book_caption.PICTURES
     for name, caption_below in zip(names, page.locator(".words").all(), strict=True):
         text = name.removeprefix("Picture of ")
         assert caption_below.inner_text().split() == text.split()
@@ -252,7 +218,7 @@ def test_it_draws_from_a_file_without_a_network_and_loads_the_painter_on_a_click
     page.close()
 
 
-def test_a_word_shows_its_map_and_a_region_its_words_from_the_keyboard_alone(browser: Browser, built: Path) -> None:
+def test_a_word_shows_its_map_and_a_region_its_words_from_the_keyboard_alone(browser: Browser, built: Built) -> None:
     page = opened(browser, built)
     page.get_by_label("A sentence about one or two objects").focus()
     page.keyboard.press("Enter")
@@ -311,7 +277,7 @@ FAINT = """() => {
     return [255, 255, 255];
   };
   const own = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-  return [...document.querySelectorAll("body *")].filter((element) => {
+  return [...document.querySelectorAll(".caption-box *")].filter((element) => {
     if (!own(element) || element.tagName === "NOSCRIPT") return false;
     const [a, b] = [parsed(getComputedStyle(element).color), behind(element)].map(light);
     return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) < 4.5;
@@ -319,11 +285,13 @@ FAINT = """() => {
 }"""
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1280])
 def test_it_fits_the_window_its_text_has_contrast_and_its_controls_have_names(
-    browser: Browser, built: Path, width: int
+    browser: Browser, built: Built, width: int, scheme: str
 ) -> None:
-    page = opened(browser, built, width)
+    page = opened(browser, built, viewport={"width": width}, color_scheme=scheme)
+    assert page.locator("html").get_attribute("data-theme") == scheme
     page.get_by_role("button", name="Draw 4 pictures").click()
     page.wait_for_selector("#drawn figure", timeout=120_000)
     page.locator(".words button").nth(3).click()
@@ -331,25 +299,56 @@ def test_it_fits_the_window_its_text_has_contrast_and_its_controls_have_names(
         page.get_by_label("A sentence about one or two objects").fill(text)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate(FAINT) == []
-    nameless = "[...document.querySelectorAll('button')].filter(b => !b.textContent.trim()).length"
+    nameless = "[...document.querySelectorAll('.caption-box button')].filter(b => !b.textContent.trim()).length"
     assert page.evaluate(nameless) == 0
-    small = "[...document.querySelectorAll('button, input')].filter(b => b.getBoundingClientRect().height < 24).length"
-    assert page.evaluate(small) == 0
+    controls = "[...document.querySelectorAll('.caption-box :is(button, input)')]"
+    assert page.evaluate(f"{controls}.filter(one => one.getBoundingClientRect().height < 24).length") == 0
     page.close()
 
 
-def test_without_npm_the_command_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(caption_page, "VENDORED", tmp_path)
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(RuntimeError, match="install npm"):
-        caption_page.build(tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+LOOKS = """async () => {
+  await Promise.all(document.getAnimations().map((one) => one.finished));
+  const own = ["color", "backgroundColor", "font", "border", "margin", "padding", "display", "listStyle", "textAlign"];
+  return [...document.querySelectorAll("*")].filter((element) => !element.closest(".caption-box, head")).map(
+    (element) => own.map((name) => getComputedStyle(element)[name]).join(" ")
+  );
+}"""
 
 
-def test_another_runtime_than_the_one_that_was_tried_is_refused(
+def test_its_style_changes_the_box_and_nothing_outside(browser: Browser, built: Built) -> None:
+    page = opened(browser, built)
+    inside = "[...document.querySelectorAll('.caption-box *')].map(element => getComputedStyle(element).margin).join()"
+    styled = page.evaluate(LOOKS), page.evaluate(inside)
+    page.locator("link[href$='caption.css']").evaluate("link => { link.disabled = true }")
+    plain = page.evaluate(LOOKS), page.evaluate(inside)
+    assert len(styled[0]) > 100
+    assert styled[0] == plain[0]
+    assert styled[1] != plain[1]
+    page.close()
+
+
+def test_no_other_page_of_the_book_loads_what_it_loads(built: Built) -> None:
+    ours = {path.name for path in (built.folder / "caption").rglob("*.js")}
+    loading = {
+        name for name, page in built.pages.items() if {Path(file.split("?")[0]).name for file in page.loads} & ours
+    }
+    assert loading == {"draw"}
+    elsewhere = {path.name for path in built.folder.rglob("*.js") if built.folder / "caption" not in path.parents}
+    assert not elsewhere & ours
+
+
+def test_the_painter_is_exported_again_when_the_package_or_its_weights_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(caption_page, "VENDORED", tmp_path)
-    (tmp_path / f"{caption_page.RUNTIME.replace('@', '-')}.tgz").write_bytes(b"something else")
-    with pytest.raises(RuntimeError, match="delete it"):
-        caption_page.runtime()
+    exports = iter([b"first", b"second", b"third"])
+    monkeypatch.setattr(book_caption, "exported", lambda: next(exports))
+    monkeypatch.setattr(book_caption, "ROOT", tmp_path)
+    code, weights = tmp_path / "mmgen_course/painter.py", tmp_path / "data/registry.txt"
+    for file in (code, weights):
+        file.parent.mkdir()
+        file.write_text("as it was")
+    for changed, made in ((None, b"first"), (None, b"first"), (code, b"second"), (weights, b"third"), (None, b"third")):
+        if changed:
+            changed.write_text("changed")
+        assert book_caption.painter(tmp_path / "cache").read_bytes() == made
+        assert len(list((tmp_path / "cache").iterdir())) == 1

@@ -1,15 +1,7 @@
 """The book: built from the notebooks, whole, true to them, and readable from a folder without server or network."""
 
-import os
 import re
-import shutil
-import subprocess
-import sys
-import time
 import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -20,77 +12,18 @@ import pytest
 import yaml
 from book_lessons import FLOW, plain
 from book_references import citing, read_bibliography
-from book_vendor import MATHJAX, VendorError, unpacked, vendor
+from book_vendor import MATHJAX, ONNX_RUNTIME, Package, VendorError, unpack, vendor
 from equation_table import read_lessons
 from lesson_equations import REFERENCE
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
+from rendered import ROOT, Built
 
-ROOT = Path(__file__).resolve().parents[1]
 LESSONS = [path.stem for path in sorted((ROOT / "notebooks/source").glob("[0-9][0-9]_*.py"))]
 SOURCES = {lesson.name: lesson for lesson in read_lessons()}
 ENTRIES = read_bibliography(ROOT / "book/references.bib")
 MINUTES = 3
 # what a lesson names among its references that is no publication
 NO_PUBLICATION = ("scikit-learn", "torchtext 0.6.0", "pull request 1965")
-CHROMIUM_FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
-
-
-class Page(HTMLParser):
-    """What a rendered page holds: anchors, links with their texts, and what it loads."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.path, self.text = path, path.read_text(encoding="utf-8")
-        self.ids: set[str] = set()
-        self.links: list[str] = []
-        self.loads: list[str] = []
-        self.feed(self.text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = {name: value or "" for name, value in attrs}
-        self.ids |= {values[name] for name in ("id", "name") if name in values}
-        if tag == "a" and "href" in values:
-            self.links.append(values["href"])
-        if tag == "link" and values.get("rel") not in {"canonical", "author"}:
-            self.loads.append(values["href"])
-        if "src" in values:
-            self.loads.append(values["src"])
-
-
-@dataclass(frozen=True)
-class Built:
-    folder: Path
-    pages: dict[str, Page]
-    seconds: float
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    if shutil.which("npm") is None and "CI" not in os.environ:
-        pytest.skip("no npm on this machine")
-    out = tmp_path_factory.mktemp("book")
-    start = time.monotonic()
-    command = [sys.executable, ROOT / "tools/build_book.py", "--out", out]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    seconds = time.monotonic() - start
-    assert done.returncode == 0, done.stderr
-    folder = out / "html"
-    return Built(folder, {path.stem: Page(path) for path in folder.glob("*.html")}, seconds)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None and "CI" not in os.environ:
-        pytest.skip("no Chromium on this machine; .ci/run installs it")
-    assert chromium, "Chromium is missing; .ci/run installs it"
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS.split())
-        yield running
-        running.close()
 
 
 def notebook(name: str) -> nbformat.NotebookNode:
@@ -103,9 +36,10 @@ def test_the_book_is_built_in_time(built: Built) -> None:
 
 
 def test_every_lesson_has_a_page_between_its_neighbours(built: Built) -> None:
-    contents = yaml.safe_load((ROOT / "book/_toc.yml").read_text())["parts"][0]["chapters"]
-    assert [chapter["file"] for chapter in contents] == LESSONS
-    for before, name, after in zip(["index", *LESSONS], LESSONS, [*LESSONS[1:], "glossary"], strict=False):
+    parts = yaml.safe_load((ROOT / "book/_toc.yml").read_text())["parts"]
+    [lessons] = [part["chapters"] for part in parts if part.get("caption") == "Lessons"]
+    assert [chapter["file"] for chapter in lessons] == LESSONS
+    for before, name, after in zip(["draw", *LESSONS], LESSONS, [*LESSONS[1:], "glossary"], strict=False):
         neighbours = re.findall(r'class="(left|right)-(?:prev|next)"\s+href="(\w+)\.html"', built.pages[name].text)
         assert dict(neighbours) == {"left": before, "right": after}, name
 
@@ -170,7 +104,7 @@ def test_each_solution_is_folded_and_each_explorer_shows_how_it_starts(built: Bu
     assert len(re.findall(r'<details class="[^"]*hide[^"]*input[^"]*">', text)) == len(folded)
     assert all(cell in folded for cell in solutions)
     explorers = sum("application/vnd.jupyter.widget-view+json" in str(cell.outputs) for cell in cells)
-    figures = re.findall(r'<figure class="explorer">.*?</figure>', text, re.DOTALL)
+    figures = re.findall(r'<figure class="explorer"[^>]*>.*?</figure>', text, re.DOTALL)
     assert len(figures) == explorers == 1
     assert "<img" in figures[0]
     assert 'class="control"' in figures[0]
@@ -243,16 +177,24 @@ def test_minutes_are_not_written_of_a_lesson_that_failed() -> None:
         book_minutes.minutes_page([run | {"error": "07_gan, cell 3: ZeroDivisionError"}])
 
 
-def test_an_archive_with_another_hash_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "mathjax-3.2.2.tgz").write_bytes(b"something else")
-    with pytest.raises(VendorError, match="sha256"):
-        unpacked(tmp_path / "mathjax-3.2.2.tgz", MATHJAX)
+@pytest.mark.parametrize("package", [MATHJAX, ONNX_RUNTIME], ids=lambda package: package.name)
+def test_an_archive_with_another_hash_is_refused(package: Package, tmp_path: Path) -> None:
+    (tmp_path / "archive.tgz").write_bytes(b"something else")
+    with pytest.raises(VendorError, match=rf"sha256.*{package.sha256}"):
+        unpack(tmp_path / "archive.tgz", package, tmp_path / "files")
+    assert not (tmp_path / "files").exists()
 
 
-def test_without_npm_one_line_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("package", "named"), [(MATHJAX, r"mathjax@3\.2\.2"), (ONNX_RUNTIME, r"onnxruntime-web@1\.30\.0")]
+)
+def test_without_npm_one_line_says_what_is_missing(
+    package: Package, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(VendorError, match=r"^npm is not on this machine.*mathjax@3\.2\.2$"):
-        vendor(MATHJAX, tmp_path)
+    with pytest.raises(VendorError, match=rf"^npm is not on this machine.*{named}$"):
+        vendor(package, tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_section_that_a_page_inserts_must_exist() -> None:

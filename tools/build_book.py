@@ -48,6 +48,11 @@ def stage(source: Path) -> None:
     """Write everything that the book is rendered from into the folder `source`."""
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(BOOK, source, ignore=shutil.ignore_patterns("__pycache__"))
+    # what may have to be fetched comes first: where that fails, nobody waits for the explorers
+    [mathjax] = vendor(MATHJAX)
+    shutil.copy(mathjax, source / "_static" / "mathjax-tex-svg.js")
+    # every page loads each script below _static, but those of _extra only where it names them
+    write_scripts(source / "_extra", ROOT / "build" / "painter")
     course = read_course(ROOT / "notebooks" / "source")
     entries = read_bibliography(BOOK / "references.bib")
     if unused := [key for key, names in citing(entries, course.lessons).items() if not names]:
@@ -62,10 +67,6 @@ def stage(source: Path) -> None:
         (source / name).write_text(text, encoding="utf-8")
     for file in (ROOT / "data/registry.txt", ROOT / "data/overview.png", ROOT / "LICENSE", ROOT / "CITATION.cff"):
         shutil.copy(file, source / file.name)
-    [mathjax] = vendor(MATHJAX)
-    shutil.copy(mathjax, source / "_static" / "mathjax-tex-svg.js")
-    # every page loads each script below _static, but those of _extra only where it names them
-    write_scripts(source / "_extra", ROOT / "build" / "painter")
 
 
 def _lessons(source: Path, course: Course, papers: dict[str, str]) -> None:

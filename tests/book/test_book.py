@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import book_caption
 import book_minutes
 import build_book
 import nbformat
@@ -195,6 +196,26 @@ def test_without_npm_one_line_says_what_is_missing(
     with pytest.raises(VendorError, match=rf"^npm is not on this machine.*{named}$"):
         vendor(package, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("missing", [MATHJAX, ONNX_RUNTIME], ids=lambda package: package.name)
+def test_what_cannot_be_fetched_is_told_before_anything_is_drawn(
+    missing: Package, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetched(package: Package) -> list[Path]:
+        if package is missing:
+            raise VendorError(f"no {package.name}")
+        files = [tmp_path / Path(file).name for file in package.files]
+        for file in files:
+            file.touch()
+        return files
+
+    for module in (build_book, book_caption):
+        monkeypatch.setattr(module, "vendor", fetched)
+    monkeypatch.setattr(build_book, "draw_all", lambda *_: pytest.fail("drawn"))
+    monkeypatch.setattr(book_caption, "painter", lambda _: pytest.fail("exported"))
+    with pytest.raises(VendorError, match=missing.name):
+        build_book.stage(tmp_path / "source")
 
 
 def test_a_section_that_a_page_inserts_must_exist() -> None:

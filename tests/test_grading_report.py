@@ -15,9 +15,9 @@ from statistics import mean
 import polars as pl
 import pytest
 import torch
+from chromium import chromium
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from playwright.sync_api import sync_playwright
 
 from mmgen_course.exercises import Exercise, Misconception, all_exercises, judge
 from mmgen_course.grading import report, tallies
@@ -657,13 +657,8 @@ CONTRASTS = """() => {
 
 @pytest.fixture(scope="module")
 def browser():
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None and "CI" not in os.environ:
-        pytest.skip("no Chromium on this machine; .ci/run installs it")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as running:
         yield running
-        running.close()
 
 
 @pytest.mark.parametrize("width", [1280, 400])

@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -149,11 +150,12 @@ def render(source: Path, out: Path) -> None:
     """Render the staged book into `out`/html; raise BookError with what was said at the first warning."""
     program = "from jupyter_book.cli.main import main; main()"  # it has no __main__
     options = ["build", str(source), "--path-output", str(out), "--warningiserror", "--keep-going", "--quiet"]
+    built = out / "_build" / "html"
+    shutil.rmtree(built / "_static", ignore_errors=True)  # of an earlier book; all of it is copied each time
     done = subprocess.run([sys.executable, "-c", program, *options], capture_output=True, text=True, check=False)
     said = done.stdout + done.stderr
     if done.returncode or "WARNING" in said:
         raise BookError(f"jupyter-book is not content:\n{said[-4000:]}")
-    built = out / "_build" / "html"
     shutil.rmtree(out / "html", ignore_errors=True)
     shutil.copytree(built, out / "html", ignore=shutil.ignore_patterns(".buildinfo", ".doctrees", "objects.inv"))
 
@@ -163,12 +165,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Build the book from the executed notebooks.")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "book", help="folder; pages go into its html/")
     out = parser.parse_args(arguments).out.resolve()
+    start = time.monotonic()
     try:
         stage(out / "source")
         render(out / "source", out)
     except (BookError, VendorError) as error:
         sys.exit(f"build_book: {error}")
-    print(f"book: open {out / 'html' / 'index.html'}")
+    print(f"book: open {out / 'html' / 'index.html'} (made in {time.monotonic() - start:.0f} s)")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
@@ -36,20 +35,17 @@ class Page(HTMLParser):
 class Built:
     folder: Path
     pages: dict[str, Page]
-    seconds: float
 
 
 def build(out: Path) -> Built:
     """Build the book into `out`, or say what came of it where another process has been here; one at a time."""
-    said, seconds = out / "said.txt", out / "seconds.txt"
+    said = out / "said.txt"
     if not said.exists():
         out.mkdir()
-        start = time.monotonic()
         # in a process of its own, as it is called: PyTorch exports no functions whose shapes the tests check
         command = [sys.executable, ROOT / "tools/build_book.py", "--out", out]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        seconds.write_text(str(time.monotonic() - start))
         said.write_text(done.stderr if done.returncode else "")
     assert not said.read_text(), said.read_text()
     pages = {path.stem: Page(path) for path in (out / "html").glob("*.html")}
-    return Built(out / "html", pages, float(seconds.read_text()))
+    return Built(out / "html", pages)

@@ -18,6 +18,7 @@ from build_book import executed_notebook
 from matplotlib.figure import Figure
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
+from rendered import Built
 
 from mmgen_course.lessons import ROOT
 
@@ -54,7 +55,7 @@ def settings(explorer: Locator) -> dict[str, list]:
 
 
 @pytest.mark.parametrize("name", LESSONS)
-def test_each_control_changes_the_picture_or_says_why_not(built, browser: Browser, name: str) -> None:
+def test_each_control_changes_the_picture_or_says_why_not(built: Built, browser: Browser, name: str) -> None:
     page, explorer = opened(browser, built.folder, name)
     made = settings(explorer)
     assert len(made) == len(explorer.locator("select, input").all()) > 0
@@ -74,7 +75,7 @@ def test_each_control_changes_the_picture_or_says_why_not(built, browser: Browse
 
 
 @pytest.mark.parametrize("name", LESSONS)
-def test_an_explorer_starts_as_in_the_executed_notebook(built, name: str) -> None:
+def test_an_explorer_starts_as_in_the_executed_notebook(built: Built, name: str) -> None:
     figure = re.search(r'<figure class="explorer".*?</figure>', built.pages[name].text, re.DOTALL)
     assert figure
     src, alt = re.search(r'<img src="([^"]+)" alt="([^"]*)"', figure[0]).groups()  # type: ignore[union-attr]
@@ -94,7 +95,7 @@ def test_an_explorer_starts_as_in_the_executed_notebook(built, name: str) -> Non
 
 
 @pytest.mark.parametrize("name", LESSONS)
-def test_every_choice_has_its_picture_in_the_book(built, name: str) -> None:
+def test_every_choice_has_its_picture_in_the_book(built: Built, name: str) -> None:
     figure = re.search(
         r'<figure class="explorer" data-frames="([^"]*)">(.*?)</figure>', built.pages[name].text, re.DOTALL
     )
@@ -108,7 +109,7 @@ def test_every_choice_has_its_picture_in_the_book(built, name: str) -> None:
     assert all(said for _, said in table["frames"].values())
 
 
-def test_without_scripts_the_first_picture_stands_still(built, browser: Browser) -> None:
+def test_without_scripts_the_first_picture_stands_still(built: Built, browser: Browser) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((built.folder / "00_welcome.html").as_uri())

@@ -34,7 +34,7 @@ MOVED = {
     "notebooks/": "",
     "../data/README.md": "data.md",
     "data/README.md": "data.md",
-    "book/equations.md": "equations.md",
+    "book/": "",
     "data/overview.png": "overview.png",
     "../data/overview.png": "overview.png",
     "CONTRIBUTING.md": "instructor.md",

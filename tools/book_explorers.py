@@ -222,7 +222,8 @@ def explorer_html(made: Mapping[str, Any], folder: str) -> str:
     note = NOTE.format(typing=", and you type what you like" if typed else "")
     first, said = start(made)
     controls = "".join(_control(control) for control in made["controls"])
-    picture = f'<img src="{folder}/{first}" alt="{html.escape(said)}" style="image-rendering: {made["scaling"]}">'
+    alt = html.escape(f"{', '.join(_set(control) for control in made['controls'])}: {said}")
+    picture = f'<img src="{folder}/{first}" alt="{alt}" style="image-rendering: {made["scaling"]}">'
     table = json.dumps({"folder": folder, "frames": made["frames"]})
     return (
         f'<figure class="explorer" data-frames="{html.escape(table)}"><figcaption>{note}</figcaption>{controls}'
@@ -235,6 +236,12 @@ def start(made: Mapping[str, Any]) -> tuple[str, str]:
     return made["frames"]["-".join(str(control["start"]) for control in made["controls"])]
 
 
+def _set(control: Mapping[str, Any]) -> str:
+    """A control and what it starts with, in words: they are in the alt text, for a sentence may fit two pictures."""
+    value = control["values"][control["start"]]
+    return f"{control['label']} {('off', 'on')[control['start']] if control['kind'] == 'switch' else value}"
+
+
 def _control(control: Mapping[str, Any]) -> str:
     values, start = control["values"], control["start"]
     if control["kind"] == "switch":
@@ -242,7 +249,9 @@ def _control(control: Mapping[str, Any]) -> str:
         shown = f'<input type="checkbox"{checked}>'
     elif control["kind"] == "scale":
         shown = f'<input type="range" min="0" max="{len(values) - 1}" value="{start}" aria-valuetext="{values[start]}"'
-        shown += f' data-values="{html.escape(json.dumps(values))}"> <output>{values[start]}</output>'
+        shown += (
+            f' data-values="{html.escape(json.dumps(values))}"> <output aria-hidden="true">{values[start]}</output>'
+        )
     else:
         options = "".join(
             f"<option{' selected' if place == start else ''}>{html.escape(value)}</option>"

@@ -10,18 +10,22 @@ document.addEventListener("DOMContentLoaded", () => {
       if (control.type === "checkbox") return Number(control.checked);
       return control.type === "range" ? Number(control.value) : control.selectedIndex;
     };
+    const value = (control) => {
+      if (control.type === "checkbox") return control.checked ? "on" : "off";
+      return control.type === "range" ? JSON.parse(control.dataset.values)[control.value] : control.value;
+    };
     const show = () => {
       for (const control of controls.filter((each) => each.type === "range")) {
-        const value = JSON.parse(control.dataset.values)[control.value];
-        control.setAttribute("aria-valuetext", value);
-        control.parentElement.querySelector("output").textContent = value;
+        control.setAttribute("aria-valuetext", value(control));
+        control.parentElement.querySelector("output").textContent = value(control);
       }
       const [file, said] = frames[controls.map(place).join("-")];
       status.textContent = said;
       status.classList.toggle("refused", file === null);
       if (file === null) return; // the last picture stays, as in JupyterLab
       picture.src = `${folder}/${file}`;
-      picture.alt = said;
+      const set = controls.map((control) => `${control.parentElement.querySelector("span").textContent} ${value(control)}`);
+      picture.alt = `${set.join(", ")}: ${said}`; // one sentence may fit two pictures
     };
     controls.forEach((control) => control.addEventListener("input", show));
     show(); // a browser may keep what was chosen before a page was loaded again

@@ -1,0 +1,255 @@
+"""The book for readers who do not see, see few colours, or use no mouse: what axe-core says of each page, and more.
+
+axe-core (book_vendor fetches it, the book has none of it) runs in Chromium on the pages as a reader has them: light,
+dark and narrow, every fold open, every formula drawn.
+"""
+
+import hashlib
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from book_vendor import AXE, vendor
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from mmgen_course.show import PALETTE
+
+ROOT = Path(__file__).resolve().parents[1]
+LESSONS = [path.stem for path in sorted((ROOT / "notebooks/source").glob("[0-9][0-9]_*.py"))]
+CHROMIUM_FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 400, "height": 900}
+LEVEL_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+NEVER = ("serious", "critical")
+# so that nothing is left out: folds are open, and explorers look as after a sentence that they refuse
+OPEN = """() => {
+    document.querySelectorAll("details").forEach((fold) => { fold.open = true; });
+    document.querySelectorAll("figure.explorer [role=status]").forEach((said) => said.classList.add("refused"));
+}"""
+SETTLED = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
+    .then(() => Promise.all(document.getAnimations().map((moving) => moving.finished)))
+    .then(() => null)"""
+# Machado, Oliveira and Fernandes (2009), severity 1: linear RGB as seen by people without one kind of cone
+LACKING = {
+    "long waves": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "middle waves": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "short waves": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if shutil.which("npm") is None and "CI" not in os.environ:
+        pytest.skip("no npm on this machine")
+    out = tmp_path_factory.mktemp("book")
+    command = [sys.executable, ROOT / "tools/build_book.py", "--out", out]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return out / "html"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None and "CI" not in os.environ:
+        pytest.skip("no Chromium on this machine; .ci/run installs it")
+    assert chromium, "Chromium is missing; .ci/run installs it"
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS.split())
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    opened = browser.new_page(viewport=WIDE, reduced_motion="reduce")
+    yield opened
+    opened.close()
+
+
+def opened(page: Page, file: Path) -> None:
+    """Let the page show a file, with every formula drawn."""
+    page.goto(file.as_uri())
+    if page.locator(".math").count():
+        page.wait_for_function("window.MathJax && MathJax.startup && MathJax.startup.promise")
+        page.evaluate("MathJax.startup.promise.then(() => null)")
+
+
+def complaints(page: Page, **options: Any) -> list[str]:
+    """What axe finds on the page as it is, by the rules of WCAG 2.1 AA: impact, rule, element, reason."""
+    page.evaluate(SETTLED)
+    asked = {"runOnly": {"type": "tag", "values": LEVEL_AA}, "resultTypes": ["violations", "incomplete"], **options}
+    result = page.evaluate("(asked) => axe.run(document, asked)", asked)
+    found = [
+        (broken, node)
+        for outcome in ("violations", "incomplete")
+        for broken in result[outcome]
+        for node in broken["nodes"]
+        if (broken["impact"] in NEVER if outcome == "violations" else invisible(node))
+    ]
+    return [
+        f"{broken['impact']} {broken['id']}: {node['html'][:200]}: {node['failureSummary'].splitlines()[1].strip()}"
+        for broken, node in found
+    ]
+
+
+def invisible(node: dict[str, Any]) -> bool:
+    """Whether a text has the colour of what is behind it, of which axe only says that somebody should look."""
+    return any((check["data"] or {}).get("messageKey") == "equalRatio" for check in node["any"])
+
+
+def test_axe_has_nothing_serious_against_any_page_light_dark_or_narrow(folder: Path, page: Page) -> None:
+    [axe] = vendor(AXE)
+    said = []
+    for file in sorted(folder.glob("*.html")):
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size(WIDE)
+        opened(page, file)
+        page.evaluate(axe.read_text(encoding="utf-8"))
+        page.evaluate(OPEN)
+        here = [f"light: {complaint}" for complaint in complaints(page)]
+        page.emulate_media(color_scheme="dark")
+        page.wait_for_selector("html[data-theme=dark]")
+        here += [f"dark: {complaint}" for complaint in complaints(page)]
+        page.set_viewport_size(NARROW)
+        colours = {"color-contrast": {"enabled": False}}  # as on a wide page
+        here += [f"narrow: {complaint}" for complaint in complaints(page, rules=colours)]
+        said += [f"{file.name}, {complaint}" for complaint in here]
+    assert not said, "\n".join(said)
+
+
+def test_axe_is_heard_where_a_page_is_wrong(folder: Path, page: Page) -> None:
+    [axe] = vendor(AXE)
+    opened(page, folder / "index.html")
+    page.evaluate(axe.read_text(encoding="utf-8"))
+    wrong = "<img src='overview.png'><select></select><p style='background: red; color: red'>red on red</p>"
+    page.evaluate("(wrong) => document.querySelector('article').insertAdjacentHTML('beforeend', wrong)", wrong)
+    found = [complaint.split(":")[0] for complaint in complaints(page)]
+    assert sorted(found) == ["critical image-alt", "critical select-name", "serious color-contrast"]
+
+
+def test_each_formula_is_there_for_a_screen_reader_and_its_drawing_is_not(folder: Path, page: Page) -> None:
+    for file in sorted(folder.glob("*.html")):
+        opened(page, file)
+        formulas = page.locator("mjx-container").evaluate_all(
+            """(drawn) => drawn.map((formula) => [
+                formula.querySelector("svg").getAttribute("aria-hidden"),
+                formula.querySelector("mjx-assistive-mml > math")?.textContent.trim(),
+                formula.querySelector("math")?.getAttribute("display"),
+            ])"""
+        )
+        assert len(formulas) == page.locator(".math").count(), file.name
+        assert all(hidden == "true" and words for hidden, words, _ in formulas), file.name
+        # each equation is heard with its number
+        written = re.findall(r"\\tag\{([\d.]+)\}", file.read_text(encoding="utf-8"))
+        displayed = [words for _, words, display in formulas if display == "block"]
+        assert [number for words in displayed for number in re.findall(r"^\((\d+\.\d+)\)", words)] == written, file.name
+    assert written is not None
+
+
+class Described(HTMLParser):
+    """Every picture, sound and film of a page, with the words that stand for it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, str]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        if tag in {"img", "audio", "video"}:
+            words = values.get("alt" if tag == "img" else "aria-label", "")
+            self.found.append((values.get("src", f"a {tag}"), " ".join(words.split())))
+
+
+def test_every_picture_and_sound_has_words_of_its_own(folder: Path) -> None:
+    for file in sorted(folder.glob("*.html")):
+        stands_for: dict[str, str] = {}
+        found = Described(file.read_text(encoding="utf-8")).found
+        assert len(found) >= 3 * (file.stem in LESSONS), file.name
+        for source, words in found:
+            assert len(words.split()) >= 3, f"{file.name}: {source[:80]} is described as {words!r}"
+            assert not re.search(r"\.(png|webp|svg|jpe?g|gif|wav|mp[34])$", words), (
+                f"{file.name}: {words!r} is a file name"
+            )
+            shown = source if source.startswith("data:") else (file.parent / source).read_bytes().hex()
+            content = hashlib.sha256(shown.encode()).hexdigest()
+            assert stands_for.setdefault(words, content) == content, f"{file.name}: two pictures are {words!r}"
+
+
+@pytest.mark.parametrize("tag", ["<img src='a.png'>", "<img src='a.png' alt=''>", "<audio src='a.wav' title='a tone'>"])
+def test_a_picture_or_sound_without_words_is_seen_as_such(tag: str) -> None:
+    [(_, words)] = Described(f"<p>{tag}</p>").found
+    assert not words
+
+
+# between them they have each kind of control that the explorers use
+@pytest.mark.parametrize("name", ["00_welcome", "01_images"])
+def test_explorers_are_worked_with_the_keyboard_alone(folder: Path, page: Page, name: str) -> None:
+    opened(page, folder / f"{name}.html")
+    explorer = page.locator("figure.explorer")
+    picture = explorer.locator("img")
+    assert picture.get_attribute("alt") in unescape((folder / f"{name}.html").read_text(encoding="utf-8"))
+    explorer.locator("figcaption").click()  # the next stop of Tab is after it
+    for control in explorer.locator("input, select").all():
+        page.keyboard.press("Tab")
+        assert control.evaluate("(control) => control === document.activeElement"), "it is not the next stop of Tab"
+        outline = control.evaluate("(control) => getComputedStyle(control).outlineStyle")
+        assert outline != "none", "nobody sees that it has the focus"
+        before = picture.get_attribute("src"), picture.get_attribute("alt")
+        kind = control.evaluate("(control) => control.type")
+        page.keyboard.press({"checkbox": "Space", "range": "ArrowLeft"}.get(kind, "ArrowDown"))
+        after = picture.get_attribute("src"), picture.get_attribute("alt")
+        assert before[0] != after[0], kind
+        assert before[1] != after[1], kind
+        assert control.evaluate("(control) => control.labels[0].innerText.trim() !== ''")
+
+
+def test_tab_stops_at_what_scrolls_and_not_at_formulas(folder: Path, page: Page) -> None:
+    page.set_viewport_size(NARROW)
+    opened(page, folder / "05_attention.html")
+    assert page.locator("mjx-container[tabindex='0']").count() == 0
+    code = page.locator("div.cell_input pre:visible").evaluate_all(
+        "(cells) => cells.map((cell) => [cell.scrollWidth > cell.clientWidth, cell.tabIndex === 0])"
+    )
+    assert {wide for wide, _ in code} == {True, False}
+    assert all(wide == stop for wide, stop in code)
+    page.locator("div.cell_input pre[tabindex='0']:visible").first.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.activeElement.scrollLeft > 0")
+
+
+def seen(colour: str, matrix: np.ndarray) -> np.ndarray:
+    """A colour such as #0072B2 as an eye with `matrix` sees it, in CIELAB (D65)."""
+    coded = np.array([int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)])
+    linear = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
+    to_xyz = np.array(
+        [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+    )
+    xyz = to_xyz @ np.clip(matrix @ linear, 0, 1) / [0.95047, 1, 1.08883]
+    root = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz * (29 / 6) ** 2 / 3 + 4 / 29)
+    return np.array([116 * root[1] - 16, 500 * (root[0] - root[1]), 200 * (root[1] - root[2])])
+
+
+def nearest(colours: list[str]) -> float:
+    """How far the two colours that are most alike are apart (CIE76), for the eye that tells them apart worst."""
+    eyes = [np.array(matrix) for matrix in LACKING.values()]
+    pairs = itertools.combinations(colours, 2)
+    return min(float(np.linalg.norm(seen(a, eye) - seen(b, eye))) for a, b in pairs for eye in eyes)
+
+
+def test_any_two_colours_of_the_palette_differ_for_colour_blind_readers() -> None:
+    assert nearest(PALETTE) > 15
+    assert nearest(["#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd"]) < 5  # the ones that matplotlib begins with

@@ -6,11 +6,7 @@ dark and narrow, every fold open, every formula drawn.
 
 import hashlib
 import itertools
-import os
 import re
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from html import unescape
 from html.parser import HTMLParser
@@ -20,16 +16,12 @@ from typing import Any
 import numpy as np
 import pytest
 from book_vendor import AXE, vendor
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
+from rendered import ROOT, Built
 
 from mmgen_course.show import PALETTE
 
-ROOT = Path(__file__).resolve().parents[1]
 LESSONS = [path.stem for path in sorted((ROOT / "notebooks/source").glob("[0-9][0-9]_*.py"))]
-CHROMIUM_FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 400, "height": 900}
 LEVEL_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 NEVER = ("serious", "critical")
@@ -50,26 +42,8 @@ LACKING = {
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if shutil.which("npm") is None and "CI" not in os.environ:
-        pytest.skip("no npm on this machine")
-    out = tmp_path_factory.mktemp("book")
-    command = [sys.executable, ROOT / "tools/build_book.py", "--out", out]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return out / "html"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None and "CI" not in os.environ:
-        pytest.skip("no Chromium on this machine; .ci/run installs it")
-    assert chromium, "Chromium is missing; .ci/run installs it"
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS.split())
-        yield running
-        running.close()
+def folder(built: Built) -> Path:
+    return built.folder
 
 
 @pytest.fixture

@@ -37,7 +37,8 @@ DPI = 144  # sharp on a dense screen; shown at 96 to the inch
 def png(figure: Figure) -> bytes:
     """A figure as a PNG file, the same bytes for the same figure."""
     file = BytesIO()
-    figure.savefig(file, dpi=DPI, bbox_inches="tight", metadata={"Software": None})
+    with mpl.rc_context(STYLE):  # "C2" is the third colour of the palette that holds now, not when the line was made
+        figure.savefig(file, dpi=DPI, bbox_inches="tight", metadata={"Software": None})
     return file.getvalue()
 
 

@@ -9,6 +9,7 @@ from html import escape
 from typing import Any
 
 import ipywidgets
+import matplotlib as mpl
 import torch
 from IPython.display import display
 from matplotlib.figure import Figure
@@ -17,6 +18,14 @@ from torch import Tensor
 from mmgen_course import show
 
 WIDTH = 600  # of the picture, in pixels of the screen
+WRONG = f"border-left: 4px solid {show.PALETTE[4]}; padding-left: 8px"  # text of that colour is hard to read
+# ipywidgets gives the handle of a slider, and the number beside it, no name that a screen reader could say. The picture
+# gives it, half a second after it has loaded, when the controls are there; by then a newer picture may have replaced it
+NAMING = """setTimeout(() => this.closest('.widget-vbox')?.querySelectorAll('.widget-slider').forEach(slider =>
+  slider.querySelectorAll('.noUi-handle, .widget-readout').forEach(part => {
+    part.setAttribute('aria-label', slider.querySelector('label').textContent)
+    if (!part.hasAttribute('role')) part.setAttribute('role', 'textbox')
+  })), 500)"""
 
 
 def explorer(draw: Callable[..., tuple[Tensor | Figure, str]], **controls: ipywidgets.ValueWidget) -> ipywidgets.VBox:
@@ -40,14 +49,16 @@ def explorer(draw: Callable[..., tuple[Tensor | Figure, str]], **controls: ipywi
 
     def update(_: Any = None) -> None:
         try:
-            drawn, said = draw(**{name: control.value for name, control in controls.items()})
+            with mpl.rc_context(show.STYLE):  # a figure has the colours of every other
+                drawn, said = draw(**{name: control.value for name, control in controls.items()})
         except ValueError as error:
-            sentence.value = f'<p role="status" style="color: #b3261e">{escape(str(error))}</p>'
+            sentence.value = f'<p role="status" style="{WRONG}">{escape(str(error))}</p>'
             return
-        picture.value = _img(drawn, alt=said)
+        picture.value = _img(drawn, alt=said, loaded=NAMING)
         sentence.value = f'<p role="status">{escape(said)}</p>'
 
     for control in controls.values():
+        control.layout.max_width = control.layout.max_width or "98%"  # of a narrow window
         control.observe(update, names="value")
     update()
     return ipywidgets.VBox([*controls.values(), picture, sentence])
@@ -104,14 +115,18 @@ def text(description: str, value: str) -> ipywidgets.Text:
     return ipywidgets.Text(value, description=description, style=style, layout={"width": "95%", "max_width": "640px"})
 
 
-def _img(drawn: Tensor | Figure, alt: str) -> str:
-    """The picture as an HTML element with alt text; the pixels of an image stay squares, a figure is smooth."""
+def _img(drawn: Tensor | Figure, alt: str, loaded: str = "") -> str:
+    """The picture as an HTML element with alt text; the pixels of an image stay squares, a figure is smooth.
+
+    `loaded` is JavaScript that runs when the page has the picture.
+    """
     scaling = "auto"
     if isinstance(drawn, Figure):
         data = show.png(drawn)
     else:
         scaling = "pixelated"
         data = show.image_png(drawn)
-    style = f"width: {WIDTH}px; max-width: 100%; image-rendering: {scaling}"
+    style = f"display: block; width: {WIDTH}px; max-width: 100%; image-rendering: {scaling}"
     source = f"data:image/png;base64,{b64encode(data).decode()}"
-    return f'<img src="{source}" alt="{escape(alt)}" style="{style}">'
+    then = f' onload="{escape(loaded)}"' if loaded else ""
+    return f'<img src="{source}" alt="{escape(alt)}" style="{style}"{then}>'

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from chromium import chromium
-from labserver import LESSONS, Lab, serve
-from playwright.sync_api import Page
+from labserver import LAPTOP, LESSONS, Lab, serve
+from playwright.sync_api import Browser, Page
 
 
 @pytest.fixture
@@ -16,13 +16,20 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
         yield running
 
 
-@pytest.fixture
-def page() -> Iterator[Page]:
-    with chromium() as browser:
-        yield browser.new_page(viewport={"width": 1280, "height": 1000})
+@pytest.fixture(scope="module")  # and no longer: one thread runs one Playwright at a time
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
 
 
 @pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page(viewport=LAPTOP)
+    yield page
+    page.close()
+
+
+@pytest.fixture(scope="session")
 def screenshots() -> Path:
     """Where pictures of what a learner sees are kept, to be looked at; git ignores it."""
     folder = LESSONS.parent / "screenshots"

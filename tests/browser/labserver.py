@@ -1,4 +1,4 @@
-"""Starts a real JupyterLab on a copy of the lessons."""
+"""Starts a real JupyterLab on a copy of the lessons, and asks its page what several tests ask."""
 
 import json
 import os
@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+from playwright.sync_api import Locator, Page, ViewportSize, expect
 
 LESSONS = Path(__file__).resolve().parents[2] / "notebooks"
 TOKEN = "lessons"
+LAPTOP: ViewportSize = {"width": 1280, "height": 1000}
+NARROW: ViewportSize = {"width": 560, "height": 900}
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "notebook-extension/tracker": {"windowingMode": "none"},  # keep every cell on the page
@@ -72,3 +75,30 @@ def _url(server: subprocess.Popen, home: Path, patience: float = 90) -> str:
             return json.loads(info.read_text())["url"].rstrip("/")
         time.sleep(0.2)
     raise RuntimeError(f"JupyterLab did not start:\n{(home / 'log').read_text()}")
+
+
+def darken(page: Page) -> None:
+    """Choose the dark theme in the menu."""
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.get_by_text("Theme", exact=True).first.hover()
+    page.get_by_text("JupyterLab Dark", exact=True).click()
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false", timeout=60_000)
+
+
+def contrast(parts: Locator) -> float:
+    """The lowest contrast of a text below these parts of a page with what is behind it."""
+    return parts.evaluate_all("""parts => {
+        const numbers = text => text.match(/[\\d.]+/g).map(Number)
+        const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
+            .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+            .reduce((sum, v, n) => sum + v * [0.2126, 0.7152, 0.0722][n], 0)
+        const behind = element => {
+            const colour = numbers(getComputedStyle(element).backgroundColor)
+            return colour.length < 4 || colour[3] > 0.99 ? colour : behind(element.parentElement)
+        }
+        const ratios = parts.flatMap(part => [...part.querySelectorAll("*")])
+            .filter(element => [...element.childNodes].some(n => n.nodeType == 3 && n.textContent.trim()))
+            .map(element => [light(numbers(getComputedStyle(element).color)), light(behind(element))])
+            .map(([a, b]) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05))
+        return Math.min(...ratios)
+    }""")

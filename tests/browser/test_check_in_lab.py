@@ -5,7 +5,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from labserver import LESSONS, Lab
+from labserver import LESSONS, NARROW, Lab, contrast, darken
 from nbclient import NotebookClient
 from nbformat import v4
 from playwright.sync_api import Page, expect
@@ -69,25 +69,6 @@ def run_all(page: Page, lab: Lab, notebook: str) -> None:
     expect(page.get_by_text(f"[{len(ANSWERS) + 1}]:", exact=True)).to_be_attached(timeout=3 * MINUTE)
 
 
-def contrast(page: Page) -> float:
-    """The lowest contrast of a text in a verdict with what is behind it."""
-    return page.evaluate("""() => {
-        const numbers = text => text.match(/[\\d.]+/g).map(Number)
-        const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
-            .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-            .reduce((sum, v, n) => sum + v * [0.2126, 0.7152, 0.0722][n], 0)
-        const behind = element => {
-            const colour = numbers(getComputedStyle(element).backgroundColor)
-            return colour.length < 4 || colour[3] > 0.99 ? colour : behind(element.parentElement)
-        }
-        const ratios = [...document.querySelectorAll(".jp-OutputArea-output *")]
-            .filter(element => [...element.childNodes].some(n => n.nodeType == 3 && n.textContent.trim()))
-            .map(element => [light(numbers(getComputedStyle(element).color)), light(behind(element))])
-            .map(([a, b]) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05))
-        return Math.min(...ratios)
-    }""")
-
-
 def photograph(page: Page, folder: Path, kind: str) -> None:
     verdicts = page.locator(VERDICT)
     assert verdicts.count() == len(ANSWERS)
@@ -109,7 +90,7 @@ def test_verdicts_are_readable_in_every_theme_and_width(page: Page, lab: Lab, no
     assert "of your function: " in said[6]
     assert page.locator(".jp-OutputArea-output .jp-RenderedText[data-mime-type*=error]").count() == 0
     assert outputs.nth(2).get_by_role("img", name="white where they differ: 60 of 1024 pixels differ").count() == 1
-    assert contrast(page) >= 4.5
+    assert contrast(page.locator(".jp-OutputArea-output")) >= 4.5
     photograph(page, screenshots, "light")
 
     page.keyboard.press("Control+s")
@@ -117,14 +98,11 @@ def test_verdicts_are_readable_in_every_theme_and_width(page: Page, lab: Lab, no
     kept = json.loads((lab.folder / notebook).read_text())["cells"]
     assert all("text/plain" in cell["outputs"][-1]["data"] for cell in kept[1:])
 
-    page.get_by_role("menuitem", name="Settings", exact=True).click()
-    page.get_by_text("Theme", exact=True).first.hover()
-    page.get_by_text("JupyterLab Dark", exact=True).click()
-    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false", timeout=MINUTE)
-    assert contrast(page) >= 4.5
+    darken(page)
+    assert contrast(page.locator(".jp-OutputArea-output")) >= 4.5
     photograph(page, screenshots, "dark")
 
-    page.set_viewport_size({"width": 560, "height": 900})
+    page.set_viewport_size(NARROW)
     page.wait_for_timeout(500)
     photograph(page, screenshots, "narrow")
     for output in outputs.all():  # no verdict is wider than its cell
@@ -144,5 +122,5 @@ def test_verdicts_that_another_machine_made_are_shown_before_anything_runs(
     expect(verdicts).to_have_count(len(ANSWERS), timeout=MINUTE)
     expect(verdicts.nth(2).get_by_role("img")).to_have_count(3)
     expect(verdicts.nth(1).get_by_role("table")).to_have_count(2)
-    assert contrast(page) >= 4.5
+    assert contrast(page.locator(".jp-OutputArea-output")) >= 4.5
     photograph(page, screenshots, "untrusted")

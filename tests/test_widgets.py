@@ -74,3 +74,14 @@ def test_an_explorer_takes_figures_too():
 def test_a_line_of_text_names_itself():
     line = widgets.text("Caption", "a red star")
     assert (line.description, line.value) == ("Caption", "a red star")
+
+
+def test_a_figure_of_an_explorer_has_the_palettes_colours_by_their_numbers():
+    def draw(level):
+        figure = Figure(figsize=(1, 1))
+        figure.add_axes((0, 0, 1, 1)).plot([0, 1], [level, level], color="C2", linewidth=40)
+        return figure, "a thick line"
+
+    pixels = shown(widgets.explorer(draw, level=ipywidgets.FloatText(1.0)))[0]
+    middle = pixels[len(pixels) // 2, len(pixels) // 2, :3]
+    assert middle.tolist() == [0x00, 0x9E, 0x73]  # Okabe and Ito's green

@@ -22,6 +22,7 @@ from typing import Any
 from unittest.mock import patch
 
 import ipywidgets
+import matplotlib as mpl
 import PIL.Image
 import torch
 import yaml
@@ -179,7 +180,8 @@ def frames(
         given = {name: chosen[name][place] for name, place in zip(chosen, places, strict=True)}
         file = None
         try:
-            drawn, said = function(**given)
+            with mpl.rc_context(show.STYLE):  # as widgets.explorer does
+                drawn, said = function(**given)
         except ValueError as error:
             said = str(error)
         else:

@@ -36,7 +36,7 @@ So far {equations} equations hold, and {mutants} mutants of them were caught.
 """
 
 COLUMNS = """\
-| | equation | checked by | mutants caught |
+| no. | equation | checked by | mutants caught |
 | --- | --- | --- | --- |
 """
 
@@ -71,9 +71,7 @@ def table(lessons: list[Lesson], ledger: list[Equation]) -> str:
             if shown.number.split(".")[0] == str(lesson.number)
         ]
         if rows:
-            page += (
-                f"\n## {_title(lesson)}\n\n| | equation | checked by | mutants caught |\n| --- | --- | --- | --- |\n"
-            )
+            page += f"\n## {_title(lesson)}\n\n{COLUMNS}"
             page += "".join(rows)
     return page
 

@@ -293,7 +293,7 @@ with show.figure("Three bars: image alone, word alone, and both, which is the hi
     axes.invert_yaxis()
     axes.set(xlim=(0, 1), xlabel="share of digits read correctly (line: two standard errors)")
     axes.axvline(0.1, color="grey", linestyle=":")
-    axes.text(0.11, -0.45, "chance", color="grey", size=8)
+    axes.text(0.11, -0.45, "chance", color="#595959", size=8)
 
 # %% [markdown]
 # Two sources that are right little more than half of the time are right in over two thirds of the cases together.

@@ -88,6 +88,7 @@ brighter_right = torch.tensor([[-1.0, 0, 1], [-1, 0, 1], [-1, 0, 1]])
 edges = correlate(grey, brighter_right)
 
 # %%
+ON_GREY = {"bbox": {"facecolor": "white", "edgecolor": "none", "boxstyle": "circle"}}
 alt = "A bright circle; a kernel of -1, 0, 1 in each row; its map: white at the left edge of the circle, black at the "
 alt += "right edge, grey elsewhere."
 with show.figure(alt, columns=3, height=2.4) as (left, middle, right):
@@ -95,7 +96,7 @@ with show.figure(alt, columns=3, height=2.4) as (left, middle, right):
     show.picture(right, edges[None] / 3, "map, 30 x 30")
     show.picture(middle, brighter_right[None] / 2, "kernel, 3 x 3")
     for i, j in torch.cartesian_prod(torch.arange(3), torch.arange(3)).tolist():
-        middle.text(j, i, f"{brighter_right[i, j]:.0f}", ha="center", va="center", color=show.PALETTE[1], size=14)
+        middle.text(j, i, f"{brighter_right[i, j]:.0f}", ha="center", va="center", size=14, **ON_GREY)
 
 # %%
 print(f"the map runs from {edges.min():.1f} to {edges.max():.1f}")
@@ -1074,7 +1075,7 @@ channels = [3, 30, 29, 22, 8, 26, 5, 27]
 alt = "Eight columns of picture parts, each of one kind: green things, blue, yellow, outlines, stripes, dots, flat."
 with show.figure(alt, columns=8, height=5.2, width=7) as grid:
     for axes, channel in zip(grid, channels, strict=True):
-        show.picture(axes, show.tile(torch.stack(list(patches(channel))), columns=1), f"channel {channel}")
+        show.picture(axes, show.tile(torch.stack(list(patches(channel))), columns=1), f"no. {channel}")
 
 # %% [markdown]
 # Some channels love a colour, whatever the shape; some a style, whatever the colour. Put a number on it. Take a picture

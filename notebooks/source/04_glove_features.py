@@ -627,9 +627,9 @@ with show.figure(alt, columns=2, height=4) as grid:
         colours = [scenes.RGB.get(value, "grey") for value in values for _ in range(3)]
         axes.scatter(*points.T, c=colours, s=30)
         for value, three in zip(values, rearrange(points, "(value k) xy -> value k xy", k=3), strict=True):
-            axes.annotate(value, three.mean(0), (9, 0), **style)
+            axes.annotate(value, three.mean(0), (12, 0), **style)
         axes.set(xticks=[], yticks=[])
-    axes.annotate("asterisk", points[names.index("asterisk")], (9, 0), **style)
+    axes.annotate("asterisk", points[names.index("asterisk")], (12, 0), **style)
 
 # %%
 print(f"share of the variance that the pictures keep: colours {kept[0]:.0%}, shapes {kept[1]:.0%}")

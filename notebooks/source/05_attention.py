@@ -778,7 +778,7 @@ with show.figure(alt, height=2.8) as [axes]:
         place - 0.2, [sum(hits) / len(hits) for hits in points.values()], 0.38, label="colour word points at its object"
     )
     axes.barh(place + 0.2, list(preferred.values()), 0.38, label="true caption preferred to the exchanged one")
-    axes.axvline(0.5, color="black", linestyle=":")
+    axes.axvline(0.5, ymax=0.8, color="black", linestyle=":")
     axes.set(yticks=place, yticklabels=list(WORDINGS), xlim=(0, 1.03), ylim=(3.6, -1.4))
     axes.legend(loc="upper left", fontsize=8, ncols=2)
 

@@ -33,6 +33,7 @@ from dataclasses import replace
 import ipywidgets
 import torch
 from matplotlib.patches import Circle, Ellipse
+from matplotlib.patheffects import withStroke
 from torch import nn
 
 from mmgen_course import data, scenes, show, widgets
@@ -87,16 +88,16 @@ with torch.no_grad():
 widths = (q_plane.logvar / 2).exp()  # the standard deviations
 
 # %%
+TEN = [*show.PALETTE, "grey", "tan"]  # a colour for each digit
+HALO = [withStroke(linewidth=3, foreground="white")]
 alt = "Small ellipses in ten colours, grouped by digit, in and around a circle of radius 2."
 with show.figure(alt, width=5.4, height=4.6) as [axes]:
     for (x, y), (a, b), word in zip(q_plane.mu.tolist(), widths.tolist(), labels, strict=True):
         kind = names.index(word)
-        axes.add_patch(
-            Ellipse((x, y), 2 * a, 2 * b, alpha=0.5, color=f"C{kind}" if kind < 8 else ("grey", "tan")[kind - 8])
-        )
+        axes.add_patch(Ellipse((x, y), 2 * a, 2 * b, alpha=0.5, color=TEN[kind]))
     for kind, word in enumerate(names):
         middle = q_plane.mu[[label == word for label in labels]].median(0).values.tolist()
-        axes.text(*middle, str(kind), size=15, weight="bold", ha="center", va="center")
+        axes.text(*middle, str(kind), size=15, weight="bold", ha="center", va="center", path_effects=HALO)
     axes.add_patch(Circle((0, 0), 2, fill=False, linestyle=":"))
     axes.set(xlim=(-3.4, 4), ylim=(-3.1, 3.1), aspect=1, xlabel="first latent number", ylabel="second")
 
@@ -891,10 +892,10 @@ def walk(first, second):
         image = plane.decode(z)[0] * 2 - 1
     figure = Figure(figsize=(7, 3.6), layout="compressed")
     left, right = figure.subplots(1, 2, width_ratios=[3, 2])
-    left.scatter(*q_plane.mu.T, c=kinds, cmap="tab10", s=12)
+    left.scatter(*q_plane.mu.T, c=[TEN[kind] for kind in kinds], s=12)
     for kind in range(10):
         middle = q_plane.mu[[k == kind for k in kinds]].median(0).values.tolist()
-        left.text(*middle, str(kind), size=14, weight="bold", ha="center", va="center")
+        left.text(*middle, str(kind), size=12, weight="bold", ha="center", va="center", path_effects=HALO)
     left.plot(first, second, "o", markersize=18, markerfacecolor="none", markeredgecolor="black", markeredgewidth=3)
     left.set(xlim=(-3.7, 4.1), ylim=(-3.7, 3.7), aspect=1, xlabel="first latent number", ylabel="second")
     left.spines[["top", "right"]].set_visible(False)

@@ -591,10 +591,7 @@ def show_maps(grid, drawn):
 
 # %%
 def panel(caption, truncation, seed):
-    try:
-        drawn = pipeline.draw([caption] * 8, seed, size=64, truncation=truncation)
-    except ValueError as error:
-        return Figure(figsize=(7, 0.3)), str(error)
+    drawn = pipeline.draw([caption] * 8, seed, size=64, truncation=truncation)
     figure = Figure(figsize=(7, 3.3), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=(1, 2.2))
     show.picture(above.subplots(), show.tile(drawn.images, 8))

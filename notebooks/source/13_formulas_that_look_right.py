@@ -867,7 +867,7 @@ def part(exhibit, percent):
     figure = Figure(figsize=(6.4, 3), layout="compressed")
     axes = figure.subplots()
     axes.plot(at, right, color="C2", label="right")
-    axes.plot(at, wrong, color="C3", linestyle="--", label="✗ wrong")
+    axes.plot(at, wrong, color="C4", linestyle="--", label="✗ wrong")
     axes.plot(same, meets, "o", color="black", label="they agree")
     axes.plot([at[i]] * 2, [wrong[i], right[i]], "-", color="grey", linewidth=3)
     axes.set(xlabel=label, title=exhibit)

@@ -67,7 +67,7 @@ def test_each_control_changes_the_picture_or_says_why_not(built: Built, browser:
             picture, said = shown(explorer)
             seen.add((picture, said))
             refused = "refused" in (explorer.locator("p[role=status]").get_attribute("class") or "")
-            assert refused or explorer.locator("img").get_attribute("alt") == said
+            assert refused or (explorer.locator("img").get_attribute("alt") or "").endswith(f": {said}")
             expect(explorer.locator("img")).to_have_js_property("complete", True)
             assert explorer.locator("img").evaluate("picture => picture.naturalWidth") > 0, picture
         assert len(seen) > 1, f"{name}: {label} changes nothing"
@@ -86,7 +86,7 @@ def test_an_explorer_starts_as_in_the_executed_notebook(built: Built, name: str)
         for text in kept
         if (found := re.match(r'<img src="data:image/png;base64,([^"]+)" alt="([^"]*)"', text))
     ]
-    assert html.unescape(alt) == html.unescape(kept_alt)
+    assert html.unescape(alt).endswith(f": {html.unescape(kept_alt)}")
     here = Image.open(built.folder / src).convert("RGB")
     there = Image.open(io.BytesIO(base64.b64decode(payload))).convert("RGB").resize(here.size, Image.Resampling.LANCZOS)
     assert (
@@ -113,7 +113,10 @@ def test_without_scripts_the_first_picture_stands_still(built: Built, browser: B
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((built.folder / "00_welcome.html").as_uri())
-    assert page.locator("figure.explorer img").get_attribute("alt") == "four pictures that fit: a red star"
+    assert (
+        page.locator("figure.explorer img").get_attribute("alt")
+        == "Caption a red star: four pictures that fit: a red star"
+    )
     assert page.locator("figure.explorer img").bounding_box()["height"] > 50  # type: ignore[index]
     context.close()
 

@@ -836,7 +836,7 @@ with show.figure(alt, columns=2, height=2.8) as axes:
             at = [i + 0.16 * k for i in range(4)]
             ax.errorbar(at, means, halves, fmt="o", markersize=4, capsize=3, color=show.PALETTE[k], label=trained)
         ax.axhline(0.5, color="grey", linestyle=":")
-        ax.set(title=f"one attribute {question}", ylim=(0.45, 1.1), xticks=range(4))
+        ax.set(title=f"one attribute {question}", ylim=(0.45, 1.1), xticks=range(4), yticks=(0.5, 0.75, 1))
         ax.set_xticklabels(WIDTHS, rotation=20)
     axes[0].set_ylabel("right answers")
     axes[1].legend(title="in training", ncols=2, loc="upper center")

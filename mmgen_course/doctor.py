@@ -60,7 +60,7 @@ def examine() -> Iterator[Finding]:
     yield from _disk()
     yield _network()
     yield _bubblewrap()
-    yield _chromium()
+    yield from _programs()
 
 
 def _torch() -> Finding:
@@ -182,10 +182,14 @@ def _bubblewrap() -> Finding:
     return Finding("bubblewrap", need, "builds its walls")
 
 
-def _chromium() -> Finding:
-    need = "the browser tests of `make test`; a lesson opens in any browser"
-    if path := next(filter(None, map(shutil.which, CHROMIUM)), None):
-        return Finding("chromium", need, path)
-    return Finding(
-        "chromium", need, "not there", "absent", "`apt install chromium`, or leave it: its tests are skipped"
-    )
+def _programs() -> Iterator[Finding]:
+    needs = {
+        "chromium": (CHROMIUM, "the browser tests of `make test`; a lesson opens in any browser"),
+        "npm": (("npm",), "`make book`, which fetches its scripts once; the tests of the book"),
+    }
+    for check, (names, need) in needs.items():
+        if path := next(filter(None, map(shutil.which, names)), None):
+            yield Finding(check, need, path)
+        else:
+            advice = f"`apt install {check}`, or leave it: its tests are skipped"
+            yield Finding(check, need, "not there", "absent", advice)

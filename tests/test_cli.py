@@ -166,7 +166,7 @@ def test_doctor_says_what_is_here_and_is_content():
     lessons_need = ["python", "torch", "torchvision", "device", "cores", "torch threads", "free memory", "shipped data"]
     assert list(findings) == [
         *lessons_need,
-        *["disk, course", "disk, downloads", "network", "bubblewrap", "chromium"],
+        *["disk, course", "disk, downloads", "network", "bubblewrap", "chromium", "npm"],
     ]
     torchs = {"needed_for": "every lesson", "found": torch.__version__, "state": "good", "advice": ""}
     assert findings["torch"] == torchs
@@ -199,7 +199,7 @@ def test_what_no_lesson_needs_may_be_absent_and_the_doctor_is_content(monkeypatc
     result = mmgen("doctor", "--json")
     findings = {finding["check"]: finding for finding in json.loads(result.stdout)}
     assert result.exit_code == 0
-    states = {name: findings[name]["state"] for name in ("network", "bubblewrap", "chromium")}
+    states = {name: findings[name]["state"] for name in ("network", "bubblewrap", "chromium", "npm")}
     assert set(states.values()) == {"absent"}
     assert findings["bubblewrap"]["advice"] == "bubblewrap is not installed: `apt install bubblewrap`"
     assert "offline is fine" in findings["network"]["advice"]

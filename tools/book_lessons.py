@@ -9,10 +9,14 @@ import re
 from collections.abc import Mapping
 
 from lesson_equations import EQUATION, LABEL, REFERENCE
+from lesson_solutions import learner_text
 from lesson_source import Cell, Lesson
 from nbformat import NotebookNode, v4
 
 VIEW = "application/vnd.jupyter.widget-view+json"
+
+MARKER = re.compile(r"^ *# (?:BEGIN|END) SOLUTION\n", re.MULTILINE)
+WATCHED = '<p class="watched">In JupyterLab you watch this training: a bar, its losses, and what the model draws.</p>'
 
 # the flow of data: stage, and its lessons with what they are called on the small map
 FLOW: dict[str, dict[str, str]] = {
@@ -53,10 +57,14 @@ def book_notebook(
         if cell.kind == "markdown":
             new.source = markdown(cell, numbers, papers)
         else:
-            new |= {"source": node.source, "execution_count": node.execution_count}
-            if node.metadata.get("nbgrader", {}).get("solution"):
+            new |= {"source": MARKER.sub("", node.source), "execution_count": node.execution_count}
+            if cell.is_exercise:  # what to write is in sight, the answer below it is folded
+                asked = v4.new_code_cell(learner_text(cell), id=f"{node.id}-asked", metadata={"tags": ["exercise"]})
+                cells.append(asked)
                 new.metadata["mystnb"] = {"code_prompt_show": "Show the solution", "code_prompt_hide": "The solution"}
             new.outputs = [still if VIEW in output.get("data", {}) else output for output in node.outputs]
+            if "widgets.watch(" in node.source and not new.outputs:
+                new.outputs = [v4.new_output("display_data", data={"text/html": WATCHED})]
         cells.append(new)
     title, _, rest = cells[0].source.partition("\n")
     cells[0].source = f"{title}\n\n{flow(lesson.name)}{launch(lesson.name, repository)}\n\n{rest}"
@@ -127,5 +135,6 @@ def launch(name: str, repository: str) -> str:
     path = f"notebooks/{name}.ipynb"
     colab = f"{repository.replace('https://github.com/', 'https://colab.research.google.com/github/')}/blob/main/{path}"
     binder = f"{repository.replace('https://github.com/', 'https://mybinder.org/v2/gh/')}/main?urlpath=lab/tree/{path}"
-    elsewhere = f'<a href="{colab}">Colab</a> or <a href="{binder}">Binder</a>'
-    return f'<p class="launch">Work through it: <code>make lab</code>, then <code>{path}</code>; or on {elsewhere}.</p>'
+    first = f"<code>%pip install git+{repository}</code>"
+    elsewhere = f'<a href="{binder}">Binder</a>, or <a href="{colab}">Colab</a>, where {first} comes first'
+    return f'<p class="launch">Work through it: <code>make lab</code>, then <code>{path}</code>; on {elsewhere}.</p>'

@@ -819,7 +819,8 @@ assert modes["1 to 5"] < 2
 # Move through a training. The colour is the discriminator's opinion: violet where it believes *real*, orange where it
 # believes *generated*, white where it cannot tell. Look at the first steps, at how gently the critic of WGAN-GP slopes,
 # and at the chase of *1 to 5*: the points run about in a clump, and wherever it goes, the discriminator arrives a
-# little later and drives it on.
+# little later and drives it on. The film of WGAN-GP ends before its points have found the modes: it learns slowly, and
+# the table above trained it longer.
 
 # %%
 import matplotlib as mpl

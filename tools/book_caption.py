@@ -5,7 +5,6 @@ are the package's own, so that the page reads a caption as `scenes.parse` does.
 """
 
 import base64
-import hashlib
 import json
 import logging
 import shutil
@@ -16,6 +15,7 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
+from book_cache import stamp
 from book_vendor import ONNX_RUNTIME, vendor
 from einops import rearrange
 from torch import Tensor, nn
@@ -153,10 +153,7 @@ def write_scripts(folder: Path, cache: Path) -> None:
 
 def painter(cache: Path) -> Path:
     """The ONNX file in `cache`, made anew where anything changed that it is made of."""
-    files = [*(ROOT / "mmgen_course").rglob("*.py"), ROOT / "data/registry.txt", Path(__file__)]
-    made_of = [hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)]
-    made_of += [version(package) for package in ("torch", "onnx", "onnxscript")]
-    file = cache / f"painter-{hashlib.sha256(repr(made_of).encode()).hexdigest()[:16]}.onnx"
+    file = cache / f"painter-{stamp(*map(version, ('torch', 'onnx', 'onnxscript')))}.onnx"
     if not file.exists():
         shutil.rmtree(cache, ignore_errors=True)
         cache.mkdir(parents=True)

@@ -26,6 +26,7 @@ import matplotlib as mpl
 import PIL.Image
 import torch
 import yaml
+from book_cache import stamp
 from matplotlib.figure import Figure
 from nbformat import NotebookNode
 from torch import Tensor
@@ -57,12 +58,8 @@ def draw_all(notebooks: Mapping[str, NotebookNode], cache: Path) -> dict[str, Pa
     Returns:
         Name of a lesson -> folder with its pictures and frames.json (see `frames`).
     """
-    package = _package()
     codes = {name: _code(notebook) for name, notebook in notebooks.items()}
-    folders = {}
-    for name, code in codes.items():
-        made_of = repr((package, code, VALUES.get(name)))
-        folders[name] = cache / f"{name}-{hashlib.sha256(made_of.encode()).hexdigest()[:16]}"
+    folders = {name: cache / f"{name}-{stamp(code, VALUES.get(name))}" for name, code in codes.items()}
     # the later lessons take longer: they begin, so that neither process waits for them at the end
     undrawn = {name: folder for name, folder in reversed(folders.items()) if not folder.exists()}
     if undrawn:
@@ -76,12 +73,6 @@ def draw_all(notebooks: Mapping[str, NotebookNode], cache: Path) -> dict[str, Pa
     for old in set(cache.iterdir()) - set(folders.values()):
         shutil.rmtree(old)
     return folders
-
-
-def _package() -> str:
-    """What stands for all that an explorer is drawn with besides the lesson."""
-    files = [*(ROOT / "mmgen_course").rglob("*.py"), ROOT / "data" / "registry.txt", Path(__file__)]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(files))).hexdigest()
 
 
 def _code(notebook: NotebookNode) -> list[str]:

@@ -14,7 +14,7 @@ from rendered import Built, build
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     if shutil.which("npm") is None and "CI" not in os.environ:
-        pytest.skip("no npm on this machine")
+        pytest.skip("no npm on this machine; .ci/run installs it")
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent  # the workers share it: the first builds, and the others wait

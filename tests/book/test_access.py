@@ -17,11 +17,10 @@ import numpy as np
 import pytest
 from book_vendor import AXE, vendor
 from playwright.sync_api import Browser, Page
-from rendered import ROOT, Built
+from rendered import LESSONS, Built
 
 from mmgen_course.show import PALETTE
 
-LESSONS = [path.stem for path in sorted((ROOT / "notebooks/source").glob("[0-9][0-9]_*.py"))]
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 400, "height": 900}
 LEVEL_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 NEVER = ("serious", "critical")

@@ -8,27 +8,21 @@ from urllib.parse import unquote, urlsplit
 import book_caption
 import book_minutes
 import build_book
-import nbformat
 import pytest
 import yaml
 from book_lessons import FLOW, plain
 from book_references import citing, read_bibliography
 from book_vendor import MATHJAX, ONNX_RUNTIME, Package, VendorError, unpack, vendor
+from build_book import executed_notebook
 from equation_table import read_lessons
 from lesson_equations import REFERENCE
 from playwright.sync_api import Browser
-from rendered import ROOT, Built
+from rendered import LESSONS, ROOT, Built
 
-LESSONS = [path.stem for path in sorted((ROOT / "notebooks/source").glob("[0-9][0-9]_*.py"))]
 SOURCES = {lesson.name: lesson for lesson in read_lessons()}
 ENTRIES = read_bibliography(ROOT / "book/references.bib")
 # what a lesson names among its references that is no publication
 NO_PUBLICATION = ("scikit-learn", "torchtext 0.6.0", "pull request 1965")
-
-
-def notebook(name: str) -> nbformat.NotebookNode:
-    solved = ROOT / "notebooks/solutions" / f"{name}.ipynb"
-    return nbformat.read(solved if solved.exists() else ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
 
 
 def test_every_lesson_has_a_page_between_its_neighbours(built: Built) -> None:
@@ -57,7 +51,7 @@ def test_no_page_loads_anything_from_a_network(built: Built) -> None:
 
 @pytest.mark.parametrize("name", LESSONS)
 def test_equations_have_the_numbers_of_the_notebook(built: Built, name: str) -> None:
-    made = notebook(name)
+    made = executed_notebook(name)
     numbers = re.findall(r"\\tag\{([\d.]+)\}", "".join(c.source for c in made.cells if c.cell_type == "markdown"))
     assert sorted(numbers) == sorted(made.metadata.mmgen.equations.values())
     equation = r'<div class="math[^"]*" id="([\w-]+)">\s*\\\[.*?\\tag\{([\d.]+)\}'
@@ -92,7 +86,7 @@ def test_every_link_inside_the_book_leads_somewhere(built: Built) -> None:
 
 @pytest.mark.parametrize("name", LESSONS)
 def test_each_solution_is_folded_and_each_explorer_shows_how_it_starts(built: Built, name: str) -> None:
-    cells = [cell for cell in notebook(name).cells if cell.cell_type == "code"]
+    cells = [cell for cell in executed_notebook(name).cells if cell.cell_type == "code"]
     text = built.pages[name].text
     solutions = [cell for cell in cells if cell.metadata.get("nbgrader", {}).get("solution")]
     assert text.count("Show the solution") == len(solutions)

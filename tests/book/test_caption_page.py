@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import book_cache
 import book_caption
 import numpy as np
 import pytest
@@ -342,7 +343,7 @@ def test_the_painter_is_exported_again_when_the_package_or_its_weights_change(
 ) -> None:
     exports = iter([b"first", b"second", b"third"])
     monkeypatch.setattr(book_caption, "exported", lambda: next(exports))
-    monkeypatch.setattr(book_caption, "ROOT", tmp_path)
+    monkeypatch.setattr(book_cache, "ROOT", tmp_path)
     code, weights = tmp_path / "mmgen_course/painter.py", tmp_path / "data/registry.txt"
     for file in (code, weights):
         file.parent.mkdir()

@@ -18,11 +18,7 @@ from build_book import executed_notebook
 from matplotlib.figure import Figure
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
-from rendered import Built
-
-from mmgen_course.lessons import ROOT
-
-LESSONS = [path.stem for path in sorted((ROOT / "notebooks/source").glob("[0-9][0-9]_*.py"))]
+from rendered import LESSONS, Built
 
 
 def opened(browser: Browser, folder: Path, name: str) -> tuple[Page, Locator]:

@@ -1,4 +1,4 @@
-"""The wrong formulas of lesson 13 are mutants of the ledger: the same numbers, and the check rejects them.
+"""The wrong formulas of lesson 15 are mutants of the ledger: the same numbers, and the check rejects them.
 
 Formulas are compared at the arguments that the ledger's own checks use.
 """
@@ -14,7 +14,7 @@ from ledger import ACCEPTED, REJECTED, close, read_ledger, verdict
 from lesson_source import read_lesson
 
 ROOT = Path(__file__).parents[1]
-LESSON = ROOT / "notebooks" / "source" / "13_formulas_that_look_right.py"
+LESSON = ROOT / "notebooks" / "source" / "15_formulas_that_look_right.py"
 CODE = [cell for cell in read_lesson(LESSON).cells if cell.kind == "code"]
 ENTRY = {entry.label: entry for entry in read_ledger(LEDGER)}
 

@@ -27,7 +27,7 @@ FLOW: dict[str, dict[str, str]] = {
     "Generator": {"07_gan": "GAN", "08_vae": "VAE"},
     "Judge": {"09_evaluation": "evaluation"},
     "All of it": {"10_text_to_image": "text to image"},
-    "Beside it": {"13_formulas_that_look_right": "wrong formulas"},
+    "Beside it": {"15_formulas_that_look_right": "wrong formulas"},
 }
 
 

@@ -5,7 +5,7 @@
 # ---
 
 # %% [markdown]
-# # 13. Formulas that look right
+# # 15. Formulas that look right
 #
 # **You will be able to**
 #

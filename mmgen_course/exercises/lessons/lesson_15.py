@@ -1,11 +1,11 @@
-"""The exercises of lesson 13_formulas_that_look_right on halls 2 and 3; its others are in `lesson_13_programs`."""
+"""The exercises of lesson 15_formulas_that_look_right on halls 2 and 3; its others are in `lesson_15_programs`."""
 
 import torch
 from torch import Tensor
 
 from mmgen_course.exercises.exercise import Exercise, Misconception
 
-LESSON = "13_formulas_that_look_right"
+LESSON = "15_formulas_that_look_right"
 
 
 def _between(low: int, high: int, generator: torch.Generator) -> int:

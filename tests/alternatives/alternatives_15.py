@@ -1,4 +1,4 @@
-"""Right answers to the exercises of lesson 13, written differently from the references."""
+"""Right answers to the exercises of lesson 15, written differently from the references."""
 
 from itertools import product
 

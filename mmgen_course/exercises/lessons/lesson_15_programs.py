@@ -1,4 +1,4 @@
-"""The exercises of lesson 13_formulas_that_look_right on halls 4 and 5: a program to mend, and sizes to solve for."""
+"""The exercises of lesson 15_formulas_that_look_right on halls 4 and 5: a program to mend, and sizes to solve for."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from mmgen_course.exercises.exercise import Exercise, Misconception
 from mmgen_course.scenes.world import pick
 
-LESSON = "13_formulas_that_look_right"
+LESSON = "15_formulas_that_look_right"
 
 
 def _between(low: int, high: int, generator: torch.Generator) -> int:

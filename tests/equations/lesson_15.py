@@ -1,4 +1,4 @@
-"""Checks of the equations of lesson 13_formulas_that_look_right.
+"""Checks of the equations of lesson 15_formulas_that_look_right.
 
 Wrong formulas of the museum that no earlier file holds are mutants here; tests/test_museum.py compares them.
 """

@@ -47,7 +47,7 @@ def sample(
             raise
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error
-        # the judge reads pictures of 32 pixels
+        # the classifier reads pictures of 32 pixels
         small = torch.nn.functional.avg_pool2d(drawn.images, size // 32)
         match = caption_match(small, [caption] * n).share
     try:
@@ -60,7 +60,7 @@ def sample(
         print_json({"file": str(out), "shows_caption": match.value, "captions": drawn.captions})
     else:
         typer.echo(
-            f"{out}: {n} pictures, {match.value:.0%} of them show what the sentence says (read by the recogniser)"
+            f"{out}: {n} pictures, {match.value:.0%} of them show what the sentence says (read by the classifier)"
         )
 
 

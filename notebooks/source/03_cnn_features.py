@@ -807,10 +807,11 @@ assert trunk(views).shape == (3, 48)
 # ## A network that reads scenes
 #
 # Now use all of it. The network shall read off a picture of 32 by 32 pixels what lesson 0 wrote into it: shape, colour,
-# size and style of each object, where it stands, and the background. `SceneClassifier` is a `SmallCNN`, which makes a map of
-# 8 by 8 places, and on top of it one window of 4 by 4 places that slides with stride 2. It stops at 3 by 3 places, the
-# nine positions that an object can have in this world. At each the *same* weights say whether an object stands there
-# and what it looks like: by (eq:shift) a red star learned in one corner need not be learned again in the others.
+# size and style of each object, where it stands, and the background. `SceneClassifier` is a `SmallCNN`, which makes a
+# map of 8 by 8 places, and on top of it one window of 4 by 4 places that slides with stride 2. It stops at 3 by 3
+# places, the nine positions that an object can have in this world. At each the *same* weights say whether an object
+# stands there and what it looks like: by (eq:shift) a red star learned in one corner need not be learned again in the
+# others.
 #
 # The loss is a sum of six cross-entropies (eq:cross-entropy), one for each question. There are 7 layouts, 2
 # backgrounds, 6 shapes, 8 colours, 2 sizes and 4 styles, so a network that answers evenly has the loss $\ln (7 \cdot 2
@@ -960,7 +961,7 @@ assert hit["Wilson"] > 0.9 > 0.7 > hit["textbook"]
 # A generator makes $n$ pictures, and a share $m$ of them truly match their captions. The judge, wrong in a share
 # $\varepsilon$ of its verdicts, counts $\hat m$. Each wrong verdict moves the count by one, up or down, so
 #
-# $$ | \hat m - m | \le \varepsilon \label{eq:classifier-error} $$
+# $$ | \hat m - m | \le \varepsilon \label{eq:classifier} $$
 #
 # Two generators that differ by less than $2 \varepsilon$ cannot be told apart by this judge, however many pictures they
 # make. More pictures narrow the chance error, never this one. Watch it with the little reader that you have just
@@ -971,14 +972,14 @@ generator = torch.Generator().manual_seed(4)
 captions = [scenes.caption(scene, generator) for scene in unseen]
 captions[1::4], captions[3::4] = captions[3::4], captions[1::4]  # exchange the captions of half of the pictures
 verdicts = {}
-for name, network in {"truth": None, "reader": reader, "judge": classifier}.items():
+for name, network in {"truth": None, "reader": reader, "classifier": classifier}.items():
     scenes_read = unseen if network is None else read if network is classifier else network.read(unseen_pictures)
     verdicts[name] = torch.tensor(
         [scenes.parse(text).hold_for(scene) for text, scene in zip(captions, scenes_read, strict=True)]
     )
 
 # %%
-for name, most in {"reader": 0.1, "judge": 0.002}.items():
+for name, most in {"reader": 0.1, "classifier": 0.002}.items():
     wrong = (verdicts[name] != verdicts["truth"]).sum().item()  # n times epsilon
     gap = abs((verdicts[name].sum() - verdicts["truth"].sum()).item())  # n times the difference of the shares
     print(f"{name}: the bound holds: {gap <= wrong}; verdicts that are wrong: below {most:.1%}")
@@ -1046,7 +1047,8 @@ print(in_training["scene"] < 0.5)
 assert in_evaluation["scene"] == 1 > 0.5 > in_training["scene"]
 
 # %% [markdown]
-# No error, no warning, other answers. `classifier.read` sets the mode itself; whoever calls a network directly must do it.
+# No error, no warning, other answers. `classifier.read` sets the mode itself; whoever calls a network directly must do
+# it.
 
 # %% [markdown]
 # ## What the units see
@@ -1526,8 +1528,8 @@ check(pictures_to_check)
 #
 # <details><summary>Answer</summary>
 #
-# Nobody knows. By (eq:classifier-error) each number may be off by 0.002, so the order may be the other way round. And chance adds
-# more: by (eq:wilson) 941 of 1,000 stands for anything from 0.925 to 0.954.
+# Nobody knows. By (eq:classifier) each number may be off by 0.002, so the order may be the other way round. And chance
+# adds more: by (eq:wilson) 941 of 1,000 stands for anything from 0.925 to 0.954.
 #
 # </details>
 

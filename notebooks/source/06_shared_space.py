@@ -30,7 +30,6 @@ import ipywidgets
 import torch
 from einops import rearrange
 from matplotlib.patches import Circle
-from mmgen_course.fusion.shared_space import SharedSpace, load_shared_space
 from torch import nn
 from torch.nn import functional as F
 
@@ -38,6 +37,7 @@ from mmgen_course import data, scenes, show, widgets
 from mmgen_course.features.classifier import load_classifier
 from mmgen_course.features.encoders import region_features, word_features
 from mmgen_course.features.glove import load_scene_vectors
+from mmgen_course.fusion.shared_space import SharedSpace, load_shared_space
 from mmgen_course.preprocess.image import to_tensor
 from mmgen_course.train import minimise, seeded
 
@@ -530,13 +530,12 @@ assert 5.1 < information_bound(loss, 200) < math.log(200)
 # swapped neighbour.
 
 # %%
-from mmgen_course.recipes.shared_space import SHARED_SPACE_BAG, SHARED_SPACE_EASY
 from mmgen_course.scenes.hard_negatives import change_one, hard_negative_pairs, swap_one
 
 spaces = {
     "order, hard batches": space,
-    "bag, hard batches": load_shared_space(SHARED_SPACE_BAG),
-    "order, easy batches": load_shared_space(SHARED_SPACE_EASY),
+    "bag, hard batches": load_shared_space("weights/shared-space-bag.safetensors", order=False),
+    "order, easy batches": load_shared_space("weights/shared-space-easy.safetensors"),
 }
 
 
@@ -972,13 +971,13 @@ assert max(abs(p - 0.5) for p in live["shuffled"].values()) < 0.05
 
 # %%
 @torch.no_grad()
-def answer(masked_mean, reader):
+def answer(sentence, reader):
     model = spaces[reader]
-    words, mask = word_features([masked_mean], vectors)  # refuses unknown words
+    words, mask = word_features([sentence], vectors)  # refuses unknown words
     cosine = cosine_similarity(model.image(regions), model.text(words, mask))[:, 0]
     best = cosine.topk(4).indices.tolist()
     try:
-        fits = [scenes.parse(masked_mean).hold_for(scene) for scene in gallery]
+        fits = [scenes.parse(sentence).hold_for(scene) for scene in gallery]
         note = f"True of {sum(fits)} of 1,000 pictures; of the nearest: {'yes' if fits[best[0]] else 'no'}."
     except ValueError:  # words that have a vector, but no meaning for the parser
         fits, note = (

@@ -173,8 +173,8 @@ assert fids.min() > 0.02
 # The **caption match** is the share $m$ of pictures that show what their captions say. A person could count it. We let
 # the recogniser of lesson 3 read each picture, and ask whether what it read fits the caption. But the recogniser errs,
 # so the share $q$ that it accepts is not $m$. If a share $\varepsilon$ of its verdicts is wrong, then $|q - m| \le
-# \varepsilon$, (eq:classifier-error), whichever way it errs. We see $n$ of its verdicts. Lesson 3's Wilson interval $[L, U]$ of
-# these holds $q$ with 95 % confidence; so
+# \varepsilon$, (eq:classifier), whichever way it errs. We see $n$ of its verdicts. Lesson 3's Wilson interval $[L, U]$
+# of these holds $q$ with 95 % confidence; so
 #
 # $$ \left[\, \max(0,\, L - \varepsilon),\ \min(1,\, U + \varepsilon) \,\right] \label{eq:match-interval} $$
 #
@@ -704,11 +704,10 @@ assert density_coverage(cases["one real outlier"], centre)[0] < 0.3
 # would score 1 if they were counted in its favour.
 
 # %%
-from mmgen_course.fusion.shared_space import load_shared_space
-
 from mmgen_course.features.encoders import region_features, word_features
 from mmgen_course.features.glove import load_scene_vectors
 from mmgen_course.fusion import cosine_similarity
+from mmgen_course.fusion.shared_space import load_shared_space
 
 space, vectors = load_shared_space().requires_grad_(False), load_scene_vectors()
 
@@ -1000,6 +999,7 @@ assert scores["nonsense"]["FID of pixels"].low > 100 * abs(scores["honest"]["FID
 
 # %%
 from mmgen_course.data.captioned_scenes import SingleObjectScenes
+from mmgen_course.features.encoders import caption_conditions
 from mmgen_course.generators.gan_nets import load_scene_gan
 from mmgen_course.generators.vae_nets import load_scene_vae
 
@@ -1013,7 +1013,7 @@ def from_noise(decode, size, temperature=1.0):
 
     def draw(batch):
         noise = temperature * torch.randn(len(batch.captions), size, generator=pairs.generator)
-        return decode(noise, batch.condition).clamp(-1, 1)
+        return decode(noise, caption_conditions(batch.captions)).clamp(-1, 1)
 
     return draw
 

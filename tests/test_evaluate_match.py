@@ -116,7 +116,7 @@ def test_another_judge_is_asked():
 
 
 def test_it_does_not_matter_how_many_pictures_come_at_once_and_the_judge_stays_as_it_was():
-    classifier = evaluate.describe.shipped_classifier()
+    classifier = evaluate.image_features.shipped_classifier()
     before = json.dumps({name: value.double().sum().item() for name, value in classifier.state_dict().items()})
     many = caption_match(PICTURES.repeat(10, 1, 1, 1), PLAIN * 10).share
     assert many.value == 1

@@ -1,4 +1,4 @@
-"""A share, a mean or a statistic of groups goes in; the number comes out with the interval that it can be trusted to.
+"""Shares, means and statistics of groups, each with the interval that it can be trusted to.
 
 Lesson 03_cnn_features derives Wilson's interval, 09_evaluation the rest.
 """

@@ -1,4 +1,4 @@
-"""Features (N, d) of real and of generated pictures go in; their kernel distance, without bias, comes out.
+"""The kernel distance of features (N, d) of real and of generated pictures (KID), without bias.
 
 Derived in lesson 09_evaluation. M. Bińkowski et al., "Demystifying MMD GANs", ICLR 2018, arXiv 1801.01401.
 """

@@ -1,4 +1,4 @@
-"""Pictures and the captions that they were made from go in; the share that shows what was asked comes out.
+"""Caption match: the share of pictures that show what their captions say.
 
 A classifier reads the pictures, and its own error is part of the interval. Derived in lesson 09_evaluation.
 """

@@ -1,4 +1,4 @@
-"""Features (N, d) of real and of generated pictures go in; the Fréchet distance of their Gaussians comes out.
+"""The Fréchet distance of the Gaussians of two sets of features (N, d), of real and of generated pictures (FID).
 
 Mean and covariance are all that is kept, so features may come in batches. Derived in lesson 09_evaluation.
 """

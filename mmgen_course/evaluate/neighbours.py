@@ -1,4 +1,4 @@
-"""Features (N, d) of real and of generated pictures go in; how many of each lie where the others are comes out.
+"""Precision and recall, density and coverage: how many of two sets of features (N, d) lie where the others are.
 
 A set of points is surrounded by balls that reach to each point's k-th neighbour. Derived in lesson 09_evaluation.
 """

@@ -1,4 +1,4 @@
-"""A batch of images (N, C, H, W) goes in; feature maps, or one vector of features an image, come out.
+"""Convolutional networks: images (N, C, H, W) to feature maps, or to one vector of features each.
 
 Derived in lesson 03_cnn_features: convolution as a sum, as a matrix, then as a layer of a small residual network.
 """

@@ -1,4 +1,4 @@
-"""Sentences go in; a vector for each word comes out, made so that dot products tell how often words meet.
+"""GloVe: a vector for each word of a corpus, made so that dot products tell how often words meet.
 
 Derived in lesson 04_glove_features. J. Pennington, R. Socher, C. Manning, "GloVe: Global Vectors for Word
 Representation", EMNLP 2014, https://aclanthology.org/D14-1162; their program: https://github.com/stanfordnlp/GloVe

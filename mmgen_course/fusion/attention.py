@@ -1,4 +1,4 @@
-"""Queries, keys and values go in; for each query a mean of the values comes out, and the weights of that mean.
+"""Attention: for each query a mean of the values, weighted by how well its keys fit; by heads, and as a block.
 
 Derived in lesson 05_attention. A. Vaswani et al., "Attention Is All You Need", NIPS 2017, arXiv 1706.03762.
 """

@@ -1,4 +1,4 @@
-"""A map of image regions and the words of a caption go in; a map that knows of both comes out, in four ways.
+"""Four ways to condition a map of image regions on the words of a caption.
 
 Derived and compared in lesson 06_shared_space. Concatenation, FiLM and convolution see the caption as one vector;
 cross-attention lets each region look at each word. `Matcher` puts a classifier behind one of them: is the caption true?

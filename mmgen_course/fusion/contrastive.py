@@ -1,4 +1,4 @@
-"""Features of N images and of their N captions go in; the loss that brings partners together comes out, and measures.
+"""Contrastive alignment of images and captions: the loss, its gradient, and measures of what was reached.
 
 Derived in lesson 06_shared_space. A. Radford et al., "Learning Transferable Visual Models From Natural Language
 Supervision", ICML 2021, arXiv 2103.00020; A. van den Oord et al., "Representation Learning with Contrastive Predictive
@@ -44,9 +44,9 @@ def cosine_similarity(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> Float
 
 
 def info_nce(similarity: Float[Tensor, "n m"], temperature: float | Float[Tensor, ""]) -> Float[Tensor, ""]:
-    """How hard it is to find each row's partner among N candidates, in nats, mean over the N rows.
+    """How hard it is to find each row's positive among N candidates, in nats, mean over the N rows.
 
-    Row i's partner is column i. N equal scores give log N.
+    Row i's positive is column i. N equal scores give log N.
 
     Args:
         similarity: s_ij, such as the cosine of image i and caption j.
@@ -70,7 +70,7 @@ def contrastive_loss(similarity: Float[Tensor, "n m"], temperature: float | Floa
     """CLIP's loss: find each image's caption and each caption's image; in nats, mean over all 2N questions.
 
     Args:
-        similarity: s_ij of image i and caption j; partners stand on the diagonal.
+        similarity: s_ij of image i and caption j; positives stand on the diagonal.
         temperature: tau > 0; the scores are divided by it.
 
     Raises:
@@ -89,7 +89,7 @@ def contrastive_gradient(similarity: Float[Tensor, "n m"], temperature: float) -
     """The derivative of `contrastive_loss` by each s_ij, in closed form.
 
     p is the softmax over the captions of an image, q over the images of a caption: where p_ij + q_ij is more than a
-    partner has (2) or a stranger (0), the similarity is pushed down.
+    positive has (2) or a negative (0), the similarity is pushed down.
 
     Raises:
         ValueError: not square, or a temperature that is not positive.

@@ -1,4 +1,4 @@
-"""Logits of a discriminator for real and generated samples go in; the losses of both players come out, and penalties.
+"""The losses of both players of a GAN, from logits for real and generated samples; and the penalties.
 
 Derived in lesson 07_gan. A logit is l = log D / (1 - D): positive where the discriminator takes a sample for real.
 Every loss is a mean over the batch, in nats where logarithms are taken; whoever plays, minimises.

@@ -1,4 +1,4 @@
-"""A decoder's likelihood and an encoder's Gaussian go in; the terms that a variational autoencoder lives by come out.
+"""The terms of a variational autoencoder: the decoder's likelihood, the encoder's KL divergence, and the bound.
 
 Every sum runs over the pixels and the latent numbers of one image, every mean over images: all is in nats per image.
 Derived in lesson 08_vae; the exact model that checks it is `linear_gaussian`, the networks are in `vae_nets`.

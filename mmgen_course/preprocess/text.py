@@ -1,4 +1,4 @@
-"""A caption goes in; the ids of its words come out, between `<bos>` and `<eos>`, padded and masked.
+"""Captions to the ids of their words, between `<bos>` and `<eos>`, padded and masked.
 
 Derived in lesson 02_text.
 """

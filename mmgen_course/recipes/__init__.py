@@ -1,4 +1,4 @@
-"""How each shipped file came to be: a recipe's name, steps and a seed go in, the trained file comes out.
+"""How each shipped file was trained, by name, steps and seed.
 
 `mmgen train NAME` runs one; `tools/ship.py` puts its result among the data of the course.
 """

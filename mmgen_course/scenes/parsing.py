@@ -1,4 +1,4 @@
-"""Reads captions: a sentence goes in, what it says about a scene comes out, or an error that names the words.
+"""Reads captions: what a sentence says about a scene, or an error that names the words.
 
 This is what makes "does the picture show what the sentence says" a question with an answer; see lesson 00.
 """

@@ -90,7 +90,7 @@ def test_without_noise_a_full_caption_has_one_picture_and_more_noise_makes_pictu
     assert 1e-3 < spread[1] < 0.7 * spread[2]
 
 
-def test_truncation_leaves_what_is_said_alone():
+def test_temperature_leaves_what_is_said_alone():
     assert draw(["a star"] * 4, 7, temperature=0.0).captions == draw(["a star"] * 4, 7).captions
 
 

@@ -29,7 +29,7 @@ CASES = [
         """
     import glob, importlib, os, sys
     root = os.path.dirname("$PACKAGE")
-    for pattern in ("$PACKAGE/exercises/lessons/**", root + "/tests/**", root + "/notebooks/**", root + "/.git/*"):
+    for pattern in ("$PACKAGE/exercises/lessons/**/*", root + "/tests/**/*", root + "/notebooks/**", root + "/.git/*"):
         for path in glob.glob(pattern, recursive=True):
             if os.path.exists(path):
                 found.append(path)

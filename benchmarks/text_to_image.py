@@ -34,8 +34,8 @@ import matplotlib as mpl
 import tables
 import torch
 from baselines import CONDITION, ExampleDiscriminator, ExampleGenerator, ExampleVAE, learn_vae, play_dcgan
+from baselines import LATENTS as EXAMPLE_LATENTS
 from baselines import NOISE as EXAMPLE_NOISE
-from baselines import SCENE_LATENTS as EXAMPLE_LATENTS
 from einops import repeat
 from matplotlib.figure import Figure
 from rich.console import Console

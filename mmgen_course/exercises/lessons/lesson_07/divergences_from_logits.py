@@ -11,7 +11,7 @@ from mmgen_course.generators import gan
 
 
 def _logits(generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Of a good judge for 5 to 8 real samples and 3 or 4 more generated ones; of one sample in each it is very sure."""
+    """Of a good discriminator for 5 to 8 real samples and 3 or 4 more generated ones; it is very sure of one in each."""
     n = int(torch.randint(5, 9, (), generator=generator))
     real, fake = (2 * torch.randn(n + more, generator=generator) for more in (0, 3 + n % 2))
     real[0], fake[0] = real[0] + 60, fake[0] - 60
@@ -65,8 +65,8 @@ EXERCISE = Exercise(
         Misconception(
             "through probabilities",
             _through_probabilities,
-            "Your judge is so sure that its D is 1 or 0 in a float, and the logarithm of 1 - D or D is infinite. The "
-            "logit still knows how sure; do not leave it.",
+            "Your discriminator is so sure that its D is 1 or 0 in a float, and the logarithm of 1 - D or D is "
+            "infinite. The logit still knows how sure; do not leave it.",
         ),
         Misconception(
             "JS not halved",

@@ -18,7 +18,7 @@ def _load_optimisers() -> None:
 
 
 def _players(generator: torch.Generator) -> tuple[Net, Net, Tensor, Tensor, float]:
-    """A generator from 2 to 2 numbers and a judge of these; real samples of 2 batches and noise of 3; a rate."""
+    """A generator of 2 numbers from 2, and a discriminator of these; real samples of 2 batches and noise of 3; a rate."""
     _load_optimisers()
     n = int(torch.randint(3, 6, (), generator=generator))
     x, z = torch.randn(2, n, 2, generator=generator) + 1, torch.randn(3, n, 2, generator=generator)
@@ -36,8 +36,8 @@ def _descend(players: tuple[nn.Module, ...], loss: Tensor, rate: float) -> None:
 
 
 def _round(
-    maker: nn.Module,
-    judge: nn.Module,
+    generator_net: nn.Module,
+    discriminator: nn.Module,
     x: Tensor,
     z: Tensor,
     rate: float,
@@ -45,23 +45,25 @@ def _round(
     loss: Callable[[Tensor], Tensor] = gan.non_saturating_loss,
     mistake: str = "",
 ) -> float:
-    old = Net((2, 6, 1), {name: value.clone() for name, value in judge.state_dict().items()}).build()
+    old = Net((2, 6, 1), {name: value.clone() for name, value in discriminator.state_dict().items()}).build()
     for real, noise in zip(x, z[:2], strict=True):
         if mistake not in ("accumulated", "never cleared"):
-            judge.zero_grad()
-        fake = maker(noise) if mistake == "attached" else maker(noise).detach()
-        value = gan.value(judge(real), judge(fake))
-        _descend((judge,), -value / 2 if mistake == "halved" else -value, rate)
-    cost = loss((old if mistake == "old judge" else judge)(maker(z[1 if mistake == "old noise" else 2])))
+            discriminator.zero_grad()
+        fake = generator_net(noise) if mistake == "attached" else generator_net(noise).detach()
+        value = gan.value(discriminator(real), discriminator(fake))
+        _descend((discriminator,), -value / 2 if mistake == "halved" else -value, rate)
+    cost = loss(
+        (old if mistake == "old discriminator" else discriminator)(generator_net(z[1 if mistake == "old noise" else 2]))
+    )
     if mistake == "both":
-        judge.zero_grad()
-    if mistake != "judge alone":
-        _descend((maker, judge) if mistake == "both" else (maker,), cost, rate)
+        discriminator.zero_grad()
+    if mistake != "discriminator alone":
+        _descend((generator_net, discriminator) if mistake == "both" else (generator_net,), cost, rate)
     if mistake not in ("left", "never cleared"):
-        maker.zero_grad()
-    if mistake not in ("left", "never cleared", "left in the judge"):
-        judge.zero_grad()
-    return loss(judge(maker(z[2]))).item() if mistake == "late" else cost.item()
+        generator_net.zero_grad()
+    if mistake not in ("left", "never cleared", "left in the discriminator"):
+        discriminator.zero_grad()
+    return loss(discriminator(generator_net(z[2]))).item() if mistake == "late" else cost.item()
 
 
 def _mistaken(mistake: str) -> Callable[..., float]:
@@ -75,9 +77,9 @@ EXERCISE = Exercise(
     points=4,
     minutes=20,
     difficulty=3,
-    asks="one round: two steps of the judge on -V with x[0], z[0] and x[1], z[1], then one of the generator on -log D "
-    "with z[2]; w <- w - rate times the gradient; no gradient is left behind. What you return is the "
-    "generator's loss before its step; network 1 is the generator, network 2 the judge",
+    asks="one round: two steps of the discriminator on -V with x[0], z[0] and x[1], z[1], then one of the generator "
+    "on -log D with z[2]; w <- w - rate times the gradient; no gradient is left behind. What you return is the "
+    "generator's loss before its step; network 1 is the generator, network 2 the discriminator",
     inputs=_players,
     reference=_round,
     way="step",
@@ -85,59 +87,62 @@ EXERCISE = Exercise(
         Misconception(
             "saturating loss",
             partial(_round, loss=gan.saturating_loss),
-            "Your generator minimises log(1 - D), which is nearly flat as long as the judge sees through it. Its loss "
-            "here is -log D.",
+            "Your generator minimises log(1 - D), which is nearly flat as long as the discriminator sees through it. "
+            "Its loss here is -log D.",
         ),
         Misconception(
-            "generator helps the judge",
+            "generator helps the discriminator",
             partial(_round, loss=lambda fake: -gan.saturating_loss(fake)),
             "Your generator minimises -log(1 - D): it makes samples that are found out more easily, as if both played "
-            "on the same side. With which label must the judge be asked about them?",
+            "on the same side. With which label must the discriminator be asked about them?",
         ),
         Misconception(
             "halved value",
             _mistaken("halved"),
-            "Your judge's loss is the mean of its two halves, so its steps are half as long. The value is their sum.",
+            "Your discriminator's loss is the mean of its two halves, so its steps are half as long. The value is "
+            "their sum.",
         ),
         Misconception(
             "samples not detached",
             _mistaken("attached"),
-            "The judge's losses have left gradients in the generator, and its step follows these, too: it is pulled "
-            "towards being found out. Keep the judge's loss away from the generator, or clear its gradients before its "
-            "turn.",
+            "The discriminator's losses have left gradients in the generator, and its step follows these, too: it is "
+            "pulled towards being found out. Keep the discriminator's loss away from the generator, or clear its "
+            "gradients before its turn.",
         ),
         Misconception(
             "gradients of two steps added",
             _mistaken("accumulated"),
-            "Your judge's second step still has the gradient of the first in it: backward() adds to what is there.",
+            "Your discriminator's second step still has the gradient of the first in it: backward() adds to what is "
+            "there.",
         ),
         Misconception(
             "gradients never cleared",
             _mistaken("never cleared"),
-            "You never clear a gradient: the judge's second step contains its first, the next round all of this one.",
+            "You never clear a gradient: the discriminator's second step contains its first, the next round all of "
+            "this one.",
         ),
         Misconception(
             "both moved by the generator's loss",
             _mistaken("both"),
-            "Your judge moves in the generator's turn as well, and learns to be fooled. The gradient passes "
+            "Your discriminator moves in the generator's turn as well, and learns to be fooled. The gradient passes "
             "through it, but each player moves its own network only.",
         ),
         Misconception(
             "generator stands still",
-            _mistaken("judge alone"),
+            _mistaken("discriminator alone"),
             "Your generator has not moved. Its loss must reach its weights: here its samples may not be detached.",
         ),
         Misconception(
-            "judge of before the round",
-            _mistaken("old judge"),
-            "Your generator plays against the judge of before this round. It has its turn after the judge's two steps, "
-            "so ask the judge again.",
+            "discriminator of before the round",
+            _mistaken("old discriminator"),
+            "Your generator plays against the discriminator of before this round. It has its turn after the "
+            "discriminator's two steps, so ask the discriminator again.",
         ),
         Misconception(
             "noise used again",
             _mistaken("old noise"),
-            "Your generator's step uses the noise of the judge's second step, on which the judge was just trained. "
-            "Fresh noise is there, z[2].",
+            "Your generator's step uses the noise of the discriminator's second step, on which the discriminator was "
+            "just trained. Fresh noise is there, z[2].",
         ),
         Misconception(
             "loss after the step",
@@ -146,16 +151,16 @@ EXERCISE = Exercise(
             "one before, whose gradient it followed.",
         ),
         Misconception(
-            "gradient left in the judge",
-            _mistaken("left in the judge"),
-            "All weights are right, and the generator is clean. But its loss went through the judge, and has left a "
-            "gradient there.",
+            "gradient left in the discriminator",
+            _mistaken("left in the discriminator"),
+            "All weights are right, and the generator is clean. But its loss went through the discriminator, and has "
+            "left a gradient there.",
         ),
         Misconception(
             "gradients left behind",
             _mistaken("left"),
-            "All weights are right, but gradients are left behind. The generator's loss has put some into the judge, "
-            "too, where the next round may add to them. Clear both.",
+            "All weights are right, but gradients are left behind. The generator's loss has put some into the "
+            "discriminator, too, where the next round may add to them. Clear both.",
         ),
     ),
 )

@@ -11,7 +11,7 @@ from mmgen_course.generators import gan
 
 
 def _logits(generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Of a good discriminator for 5 to 8 real samples and 3 or 4 more generated ones; it is very sure of one in each."""
+    """Of a good discriminator for 5 to 8 real samples and 3 or 4 more generated ones; very sure of one in each."""
     n = int(torch.randint(5, 9, (), generator=generator))
     real, fake = (2 * torch.randn(n + more, generator=generator) for more in (0, 3 + n % 2))
     real[0], fake[0] = real[0] + 60, fake[0] - 60

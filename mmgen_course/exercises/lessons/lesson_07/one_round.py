@@ -18,7 +18,7 @@ def _load_optimisers() -> None:
 
 
 def _players(generator: torch.Generator) -> tuple[Net, Net, Tensor, Tensor, float]:
-    """A generator of 2 numbers from 2, and a discriminator of these; real samples of 2 batches and noise of 3; a rate."""
+    """A generator from 2 to 2 numbers, a discriminator of these; real samples of 2 batches, noise of 3; a rate."""
     _load_optimisers()
     n = int(torch.randint(3, 6, (), generator=generator))
     x, z = torch.randn(2, n, 2, generator=generator) + 1, torch.randn(3, n, 2, generator=generator)

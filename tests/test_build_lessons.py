@@ -21,7 +21,7 @@ from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.utils import is_grade, is_locked, is_solution
 
 from mmgen_course.exercises import Exercise, all_exercises
-from mmgen_course.lessons import ROOT
+from mmgen_course.notebooks.run import ROOT
 
 EXERCISE = '''\
 # %% tags=["exercise"]

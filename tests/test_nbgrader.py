@@ -22,7 +22,7 @@ from nbgrader.api import Gradebook
 
 from mmgen_course.exercises import Exercise, all_exercises
 from mmgen_course.grading.gradebook import write_gradebook
-from mmgen_course.lessons import ROOT
+from mmgen_course.notebooks.run import ROOT
 
 LESSON = "01_images"  # the quickest one that has exercises
 EXERCISES = {one.name: one for one in all_exercises().values() if one.lesson == LESSON}
@@ -247,7 +247,7 @@ def rows(folder: Path) -> Iterator[tuple]:
 CLASS = [
     result("alice"),
     result("bob", dict.fromkeys(MISTAKEN, "wrong")),
-    result("carol", dict.fromkeys(EXERCISES, "undone")),
+    result("carol", dict.fromkeys(EXERCISES, "not done")),
 ]
 
 

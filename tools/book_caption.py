@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from mmgen_course.features.glove import load_scene_vectors
 from mmgen_course.generators.vae_nets import by_numbers
-from mmgen_course.lessons import ROOT
+from mmgen_course.notebooks.run import ROOT
 from mmgen_course.pipeline import OutsideTheWorld
 from mmgen_course.recipes.text_to_image import LATENTS, load_painter
 from mmgen_course.scenes import BACKGROUNDS, RELATIONS, TRAINING_WORDS, UnknownWords, parsing, words, world

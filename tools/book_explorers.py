@@ -33,8 +33,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from mmgen_course import show, widgets
-from mmgen_course.grading.inside.cells import Statement, needed, statements
-from mmgen_course.lessons import ENVIRONMENT, ROOT
+from mmgen_course.notebooks.cells import Statement, needed, statements
+from mmgen_course.notebooks.run import ENVIRONMENT, ROOT
 
 VALUES: dict[str, dict[str, list[Any]]] = yaml.safe_load((ROOT / "book" / "explorers.yml").read_text(encoding="utf-8"))
 KINDS: dict[Any, str] = {

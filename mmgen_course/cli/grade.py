@@ -34,11 +34,11 @@ def grade(
 
     from mmgen_course.exercises import all_exercises
     from mmgen_course.grading.cluster import grade_with_dask
-    from mmgen_course.grading.notebooks import Refused
     from mmgen_course.grading.report import write_reports
     from mmgen_course.grading.results import Results
     from mmgen_course.grading.run import NotContained, ensure_contained, grade_all
     from mmgen_course.grading.submissions import collect
+    from mmgen_course.notebooks.read import Refused
 
     lessons = sorted({exercise.lesson for exercise in all_exercises().values()})
     if lesson and lesson not in lessons:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from mmgen_course.grading.judge import SECONDS
+from mmgen_course.grading.grade import SECONDS
 from mmgen_course.grading.results import Outcome, Results, key_of
 from mmgen_course.grading.run import NotContained, ensure_contained, outcome_of
 from mmgen_course.grading.sandbox import Sandbox

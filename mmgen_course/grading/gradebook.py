@@ -25,7 +25,7 @@ COMMENTS = {
     "timeout": "Took too long.",
     "limit": "Took more memory or time than is given.",
     "protocol": "Did not answer with values.",
-    "undone": "No response.",
+    "not done": "No response.",
     NOT_GRADED: "Not graded yet; that is no fault of yours.",
 }
 

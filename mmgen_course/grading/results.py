@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from mmgen_course.data.atomic import replacing
-from mmgen_course.grading.judge import SECONDS
+from mmgen_course.grading.bubblewrap import PACKAGE
+from mmgen_course.grading.grade import SECONDS
 from mmgen_course.grading.submissions import Submission
-from mmgen_course.grading.walls import PACKAGE
 
 Outcome = dict[str, Any]
 SHOWN = ("gradebook", "report", "tallies")  # what shows results decides none

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from mmgen_course.grading.judge import SECONDS, grade
-from mmgen_course.grading.probes import probe
+from mmgen_course.grading.escape_tests import probe
+from mmgen_course.grading.grade import SECONDS, grade
 from mmgen_course.grading.results import Outcome, Results, key_of
 from mmgen_course.grading.sandbox import Sandbox, why_not_contained
 from mmgen_course.grading.submissions import Submission

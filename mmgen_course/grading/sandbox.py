@@ -18,11 +18,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
-from mmgen_course.grading import wire
-from mmgen_course.grading.walls import PACKAGE, empty_environment, walled
+from mmgen_course.grading import protocol
+from mmgen_course.grading.bubblewrap import PACKAGE, contained_command, empty_environment
 
-START = "import sys; sys.path.insert(0, sys.argv[1]); from mmgen_course.grading.inside import zygote; "
-START += "zygote.main(int(sys.argv[2]), sys.argv[3] == 'contained')"
+START = "import sys; sys.path.insert(0, sys.argv[1]); from mmgen_course.grading.untrusted import forkserver; "
+START += "forkserver.main(int(sys.argv[2]), sys.argv[3] == 'contained')"
 START_SECONDS, ANSWER_SECONDS = 120, 30
 MEMORY = 1 << 30  # bytes that a notebook may use beside what the imports hold
 
@@ -41,7 +41,7 @@ def why_not_contained() -> str:
     if not shutil.which("bwrap"):
         return "bubblewrap is not installed: `apt install bubblewrap`, or your system's package of that name"
     with tempfile.TemporaryFile() as arguments:
-        command = walled(["/usr/bin/true"], arguments)
+        command = contained_command(["/usr/bin/true"], arguments)
         run = subprocess.run(command, env={}, pass_fds=[arguments.fileno()], capture_output=True, check=False)
     if run.returncode:
         advice = "are user namespaces switched off? (Ubuntu 24.04 wants an AppArmor profile for bwrap)"
@@ -59,12 +59,12 @@ class Worker:
     def ask(self, message: Any, end: float) -> Any:
         """Send a message, and return the answer; `end` is a time of `time.monotonic()`."""
         self.tell(message, end)
-        return wire.receive(self.channel, end)
+        return protocol.receive(self.channel, end)
 
     def tell(self, message: Any, end: float) -> None:
         """Send a message that has no answer."""
         self.channel.settimeout(max(end - time.monotonic(), 1e-3))
-        wire.send(self.channel, message)
+        protocol.send(self.channel, message)
 
     def end(self, patience: float = 0.0) -> dict[str, Any]:
         """Close the channel, end the worker if it has not ended itself after so many seconds; return how it ended."""
@@ -116,7 +116,7 @@ class Sandbox:
         pass_fds = [control]
         environment: dict[str, str] = {}
         if self.contained:
-            command = walled(command, arguments)
+            command = contained_command(command, arguments)
             pass_fds.append(arguments.fileno())
         else:
             self.folder = tempfile.TemporaryDirectory()
@@ -176,8 +176,8 @@ def _line(channel: socket.socket) -> bytes:
     """What comes up to the end of a line."""
     data = b""
     while not data.endswith(b"\n"):
-        came = channel.recv(4096)
-        if not came:
+        got = channel.recv(4096)
+        if not got:
             raise EOFError
-        data += came
+        data += got
     return data

@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from mmgen_course.exercises import all_exercises
-from mmgen_course.grading.notebooks import MOST_BYTES, Refused, code_cells
+from mmgen_course.notebooks.read import MOST_BYTES, Refused, code_cells
 
 SUFFIX = ".ipynb"
 MOST_FILES = 50_000

@@ -9,10 +9,10 @@ import torch
 from corpus import honest_cells, notebook_of
 
 from mmgen_course.exercises.compare import difference
-from mmgen_course.grading.inside.zygote import _said
-from mmgen_course.grading.notebooks import Refused, code_cells
 from mmgen_course.grading.results import Results
 from mmgen_course.grading.submissions import submission
+from mmgen_course.grading.untrusted.forkserver import _said
+from mmgen_course.notebooks.read import Refused, code_cells
 
 
 def seconds_of(call):

@@ -1,5 +1,5 @@
 """A verdict goes in; what a person likes to read comes out, as HTML and as plain text."""
 
-from mmgen_course.verdicts.shown import Shown
+from mmgen_course.exercises.feedback.render import Feedback
 
-__all__ = ["Shown"]
+__all__ = ["Feedback"]

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mmgen_course.grading.inside import isolation, worker
+from mmgen_course.grading.untrusted import isolation, worker
 
 PRELOADED = (
     "matplotlib.pyplot",

@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-from mmgen_course.exercises.asking import Other, Way
+from mmgen_course.exercises.run_answer import Other, Way
 
 MOST = 60  # characters of a value
 MOST_OF_AN_ERROR = 300
@@ -138,7 +138,7 @@ def _own_steps(error: BaseException, answer: Callable[..., Any]) -> Iterator[tup
 
 
 def place(way: Way, path: tuple[int | str, ...], case: tuple[Any, ...] = ()) -> str:
-    """Where in what was seen of an answer (see `asking.ask`) a path leads, in words; empty for the whole value.
+    """Where in what was seen of an answer (see `run_answer`) a path leads, in words; empty for the whole value.
 
     Args:
         way: how the answer was asked.

@@ -16,7 +16,7 @@ import matplotlib as mpl
 
 import mmgen_course
 from mmgen_course import data
-from mmgen_course.grading.inside.isolation import FOLDER
+from mmgen_course.grading.untrusted.isolation import FOLDER
 
 PACKAGE = Path(mmgen_course.__file__).parent
 NOBODY = "65534"
@@ -35,7 +35,7 @@ ENVIRONMENT = {
 }
 
 
-def walled(command: list[str], arguments: IO[bytes]) -> list[str]:
+def contained_command(command: list[str], arguments: IO[bytes]) -> list[str]:
     """A command as it runs behind the walls; bubblewrap's arguments are written to a file that it must inherit.
 
     CAP_SYS_ADMIN is that of the sandbox's own user namespace, over its own mounts: the first process inside needs it to
@@ -61,7 +61,7 @@ def _arguments() -> Iterator[str]:
     yield from ["--hostname", "notebook"]
     for name, value in ENVIRONMENT.items():
         yield from ["--setenv", name, value]
-    for folder in seen():
+    for folder in visible_folders():
         yield from ["--ro-bind", str(folder), str(folder)]
     for name in ("bin", "sbin", "lib", "lib64"):
         path = Path("/", name)
@@ -94,7 +94,7 @@ def _masked() -> Iterator[str]:
                 yield from ["--ro-bind", os.devnull, f"{prefix}/{name}"]
 
 
-def seen() -> list[Path]:
+def visible_folders() -> list[Path]:
     """The folders that can be read inside: Python, its packages, this package and its data; none inside of another."""
     names = {"/usr", sys.prefix, sys.base_prefix, sysconfig.get_paths()["purelib"], str(PACKAGE), str(data.ROOT)}
     names |= {str(Path(sys.executable).resolve().parent.parent)}

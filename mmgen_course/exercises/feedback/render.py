@@ -13,8 +13,8 @@ from einops import rearrange
 from torch import Tensor
 
 from mmgen_course.exercises import Verdict
-from mmgen_course.verdicts.evidence import Table, evidence
-from mmgen_course.verdicts.pictures import Picture
+from mmgen_course.exercises.feedback.evidence import Table, evidence
+from mmgen_course.exercises.feedback.pictures import Picture
 
 MARK = "≠"  # at a cell that is not as expected
 HEADINGS = {
@@ -22,10 +22,10 @@ HEADINGS = {
     "wrong": "✗ not yet",
     "error": "✗ stopped with an error",
     "timeout": "✗ took too long",
-    "undone": "○ not done yet",
+    "not done": "○ not done yet",
 }
 # white on these, and these on white, have a contrast of at least 5 to 1
-COLOURS = {"right": "#007A5E", "undone": "#5A5A5A"}
+COLOURS = {"right": "#007A5E", "not done": "#5A5A5A"}
 WRONG = "#B3261E"
 # JupyterLab's colours where it shows the verdict; elsewhere what the page has
 SHADE = "var(--jp-layout-color2, rgba(127, 127, 127, 0.15))"
@@ -34,19 +34,19 @@ PARAGRAPH = "margin: 4px 0; max-width: 760px; overflow-wrap: anywhere"
 CELL = "padding: 2px 8px; text-align: right; border: 1px solid transparent; white-space: nowrap"
 
 
-class Shown:
+class Feedback:
     """A verdict, and how far the lesson is, as text and as HTML.
 
     Example:
-        >>> from mmgen_course.exercises import all_exercises, judge
+        >>> from mmgen_course.exercises import all_exercises, mark
         >>> exercise = all_exercises()["elbo_per_image"]
-        >>> Shown(judge(exercise, lambda pixels, terms: pixels[0, 0])).head
+        >>> Feedback(mark(exercise, lambda pixels, terms: pixels[0, 0])).head
         'elbo_per_image: ✗ not yet, 0 of 3 points'
     """
 
     def __init__(self, verdict: Verdict, progress: str = "") -> None:
         self.verdict, self.progress = verdict, progress
-        self.evidence = evidence(verdict.expected, verdict.came, verdict.exercise.tolerance)
+        self.evidence = evidence(verdict.expected, verdict.got, verdict.exercise.tolerance)
         self.head = f"{verdict.exercise.name}: {HEADINGS[verdict.state]}, "
         self.head += f"{verdict.points} of {verdict.exercise.points} points"
 
@@ -54,8 +54,8 @@ class Shown:
         """What was asked, what came, what helps: each with the words that it begins with."""
         verdict = self.verdict
         said = [] if verdict.state == "right" else [("Asked for", _ended(verdict.exercise.asks))]
-        if verdict.reason and verdict.state != "undone":
-            compared = verdict.state == "wrong" and not (verdict.expected is None and verdict.came is None)
+        if verdict.reason and verdict.state != "not done":
+            compared = verdict.state == "wrong" and not (verdict.expected is None and verdict.got is None)
             said.append(("What differs" if compared else "What happened", _ended(verdict.reason)))
         if verdict.line:
             said.append(("Where", verdict.line))
@@ -97,7 +97,7 @@ def text_of(table: Table) -> str:
     """A table as aligned lines of text.
 
     Example:
-        >>> print(text_of(Table("The parts", ("expected", "came"), (("mean", (("1", False), ("2.5", True))),))))
+        >>> print(text_of(Table("The parts", ("expected", "got"), (("mean", (("1", False), ("2.5", True))),))))
         The parts:
               expected   came
         mean         1  ≠ 2.5
@@ -117,7 +117,7 @@ def html_of(part: Table | Picture) -> str:
     """A table or a picture as HTML.
 
     Example:
-        >>> html_of(Table("The parts", ("came",), (("<mean>", (("2.5", True),)),))).count("&lt;mean&gt;")
+        >>> html_of(Table("The parts", ("got",), (("<mean>", (("2.5", True),)),))).count("&lt;mean&gt;")
         1
     """
     return _picture(part) if isinstance(part, Picture) else _table(part)

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from mmgen_course.exercises.asking import ask
-from mmgen_course.exercises.wording import MOST_OF_AN_ERROR, cut, is_a_stub, message
-from mmgen_course.grading import wire
-from mmgen_course.grading.inside.cells import Statement, needed, statements
+from mmgen_course.exercises.messages import MOST_OF_AN_ERROR, cut, is_a_stub, message
+from mmgen_course.exercises.run_answer import run_answer
+from mmgen_course.grading import protocol
+from mmgen_course.notebooks.cells import Statement, needed, statements
 
 
 def serve(channel: socket.socket) -> None:
@@ -22,18 +22,18 @@ def serve(channel: socket.socket) -> None:
     First comes the list of cells; then, again and again, {"ask": name, "way", "case", "id"}. The answer is {"id",
     "state", ...} with a "value" and "changed" where the state is "answered", else with a "reason".
     """
-    cells = wire.receive(channel)
+    cells = protocol.receive(channel)
     notebook = Notebook(cells)
     while True:
         try:
-            question = wire.receive(channel)
+            question = protocol.receive(channel)
         except (EOFError, OSError):
             return
         answer = notebook.answered(question)
         try:
-            wire.send(channel, {"id": question["id"], **answer})
-        except wire.ProtocolError as error:
-            wire.send(channel, {"id": question["id"], "state": "error", "reason": str(error), "notes": []})
+            protocol.send(channel, {"id": question["id"], **answer})
+        except protocol.ProtocolError as error:
+            protocol.send(channel, {"id": question["id"], "state": "error", "reason": str(error), "notes": []})
 
 
 class Notebook:
@@ -52,8 +52,8 @@ class Notebook:
         try:
             function = self.function(name)
             if function is None:
-                return {"state": "undone", "reason": self.missing(name), "notes": self.told(name)}
-            seen = ask(question["way"], function, question["case"])
+                return {"state": "not done", "reason": self.missing(name), "notes": self.told(name)}
+            seen = run_answer(question["way"], function, question["case"])
         except BaseException as error:  # SystemExit too: whatever it is, it is the learner's to read
             state, reason = failure(error)
             return {"state": state, "reason": reason, "notes": self.told(name)}
@@ -92,10 +92,10 @@ class Notebook:
 
 
 def failure(error: BaseException) -> tuple[str, str]:
-    """The state that an error means, "undone" or "error", and what to tell the learner: the error, and the line."""
+    """The state that an error means, "not done" or "error", and what to tell the learner: the error, and the line."""
     try:
         if isinstance(error, NotImplementedError) and is_a_stub(error):
-            return "undone", str(error) or "nothing written yet"
+            return "not done", str(error) or "nothing written yet"
         lines = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith("<cell")]
         line = f" (line: {lines[-1].line})" if lines and lines[-1].line else ""
         return "error", cut(message(error) + line, MOST_OF_AN_ERROR)

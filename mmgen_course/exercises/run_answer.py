@@ -63,7 +63,7 @@ class Other:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observation:
     """What can be seen of an answer to one case.
 
     Attributes:
@@ -75,7 +75,7 @@ class Seen:
     changed: int | None = None
 
 
-def ask(way: Way, answer: Callable[..., Any], case: tuple[Any, ...]) -> Seen:
+def run_answer(way: Way, answer: Callable[..., Any], case: tuple[Any, ...]) -> Observation:
     """Call an answer with the inputs of one case, which stay as they are.
 
     Args:
@@ -88,7 +88,7 @@ def ask(way: Way, answer: Callable[..., Any], case: tuple[Any, ...]) -> Seen:
         case: its arguments.
 
     Example:
-        >>> ask("gradient", lambda x: (x**2).sum(), (torch.tensor([1.0, 3.0]),)).value[1]
+        >>> run_answer("gradient", lambda x: (x**2).sum(), (torch.tensor([1.0, 3.0]),)).value[1]
         (tensor([2., 6.]),)
     """
     if way == "module":
@@ -98,13 +98,13 @@ def ask(way: Way, answer: Callable[..., Any], case: tuple[Any, ...]) -> Seen:
     given = deepcopy(case)
     if way == "value":
         value = answer(*given)
-        return Seen(value, _first_changed(case, given))
+        return Observation(value, _first_changed(case, given))
     leaves = [x.requires_grad_() for x in given if isinstance(x, Tensor) and x.is_floating_point()]
     value = answer(*given)
-    return Seen((_cut(value), _gradients(value, leaves)), _first_changed(case, given))
+    return Observation((_cut(value), _gradients(value, leaves)), _first_changed(case, given))
 
 
-def _module(answer: Callable[..., nn.Module], case: tuple[Any, ...]) -> Seen:
+def _module(answer: Callable[..., nn.Module], case: tuple[Any, ...]) -> Observation:
     arguments, state, inputs = deepcopy(case)
     module = answer(*arguments)
     have, want = ({name: tuple(x.shape) for name, x in d.items()} for d in (module.state_dict(), state))
@@ -114,16 +114,16 @@ def _module(answer: Callable[..., nn.Module], case: tuple[Any, ...]) -> Seen:
     output = module(*inputs)
     names, parameters = zip(*module.named_parameters(), strict=True)
     gradients = dict(zip(names, _gradients(output, list(parameters)), strict=True))
-    return Seen({"output": _cut(output), "gradients": gradients}, _first_changed(case[2], inputs))
+    return Observation({"output": _cut(output), "gradients": gradients}, _first_changed(case[2], inputs))
 
 
-def _step(answer: Callable[..., Any], case: tuple[Any, ...]) -> Seen:
+def _step(answer: Callable[..., Any], case: tuple[Any, ...]) -> Observation:
     given = tuple(x.build() if isinstance(x, Net) else deepcopy(x) for x in case)
     value = answer(*given)
     nets = [x for x in given if isinstance(x, nn.Module)]
     after = [{name: (p.detach(), _gradient(p)) for name, p in net.named_parameters()} for net in nets]
     others = [(was, now) for was, now in zip(case, given, strict=True) if not isinstance(was, Net)]
-    return Seen((_cut(value), *after), _first_changed(*zip(*others, strict=True)) if others else None)
+    return Observation((_cut(value), *after), _first_changed(*zip(*others, strict=True)) if others else None)
 
 
 def _gradient(parameter: Tensor) -> Tensor:

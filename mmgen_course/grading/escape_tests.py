@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from mmgen_course import data
-from mmgen_course.grading import wire
+from mmgen_course.grading import protocol
+from mmgen_course.grading.bubblewrap import PACKAGE, visible_folders
 from mmgen_course.grading.sandbox import Infrastructure, Sandbox
-from mmgen_course.grading.walls import PACKAGE, seen
 
-CANARIES = PACKAGE / "grading" / "inside" / "canaries.py"
+ATTEMPTS = PACKAGE / "grading" / "inside" / "canaries.py"
 SECRET = "MMGEN_CANARY"
 SECONDS = 20.0
 ENDINGS = {"forks": "processes", "endless": "time"}  # where the wall ends whoever runs against it
@@ -39,7 +39,7 @@ def probe(sandbox: Sandbox) -> dict[str, str]:
 
 def _private() -> list[str]:
     """What lies in the home folder of whoever grades, but for what leads to a folder that may be seen."""
-    home, folders = Path.home(), seen()
+    home, folders = Path.home(), visible_folders()
     if home == Path("/"):  # of an account that has none
         return []
     return [str(entry) for entry in home.iterdir() if not any(folder.is_relative_to(entry) for folder in folders)]
@@ -79,8 +79,8 @@ def _said(sandbox: Sandbox, name: str, case: Any) -> str:
     end = time.monotonic() + SECONDS
     with sandbox.worker(seconds=1.0 if name == "endless" else SECONDS) as worker:
         said = None
-        with suppress(EOFError, wire.ProtocolError, TimeoutError):
-            worker.tell([CANARIES.read_text(encoding="utf-8")], end)
+        with suppress(EOFError, protocol.ProtocolError, TimeoutError):
+            worker.tell([ATTEMPTS.read_text(encoding="utf-8")], end)
             answer = worker.ask(question, end)
             said = answer.get("value", answer.get("reason"))
         ended = worker.end(patience=0.0 if said else 2.0)

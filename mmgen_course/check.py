@@ -1,4 +1,4 @@
-"""A learner's function goes in, a verdict that a person likes to read comes out: `check(fn)` in a lesson.
+"""Marks a learner's function and shows the verdict: `check(fn)` in a lesson.
 
 Under nbgrader, whose grade is the success of a cell, an answer that is not right raises; elsewhere nothing does.
 """
@@ -23,7 +23,7 @@ class NotRight(AssertionError):
 
 
 def check(answer: Any) -> None:
-    """Judge the function or class of an exercise, show the verdict, and keep the progress.
+    """Mark the function or class of an exercise, show the verdict, and keep the progress.
 
     Args:
         answer: the function or class, under the name that the exercise gives it.

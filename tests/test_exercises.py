@@ -181,7 +181,7 @@ def test_the_clock_is_stopped_after_the_block():
 
 
 @pytest.mark.parametrize(
-    ("expected", "came", "reason"),
+    ("expected", "got", "reason"),
     [
         (1.0, torch.tensor(1.0), ""),
         (1.0, torch.ones(1), "expected a number; came a tensor of shape (1,)"),

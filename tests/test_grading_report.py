@@ -295,7 +295,7 @@ def test_without_walls_each_row_and_the_report_say_so(outcomes, tmp_path):
     assert [row["note"].startswith("UNCONTAINED") for row in grades(contained / "gradebook.csv")] == [False, False]
     assert [row["note"].startswith("UNCONTAINED") for row in grades(not_contained / "gradebook.csv")] == [False, True]
     assert "UNCONTAINED" not in Page(contained / "report.html").text
-    banner = "UNCONTAINED: 1 notebook was graded without walls"
+    banner = "UNCONTAINED: 1 notebook was graded without a sandbox"
     assert banner in Page(not_contained / "report.html").text
     assert 'class="alarm" role="alert"' in (not_contained / "report.html").read_text()
 

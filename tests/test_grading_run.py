@@ -138,44 +138,40 @@ def test_a_sandbox_that_dies_in_the_middle_is_started_anew():
 
 
 @contained
-def test_every_canary_is_held_here():
+def test_every_attempt_to_escape_is_held_here():
     assert set(ensure_contained().values()) == {""}
 
 
 @contained
-def test_holes_in_the_walls_are_found_by_their_canaries(monkeypatch):
+def test_holes_in_the_sandbox_are_found_by_their_escape_tests(monkeypatch):
     arguments = list(bubblewrap._arguments())
     hidden = arguments.index(str(bubblewrap.PACKAGE / "exercises" / "lessons"))
     unmasked = arguments[: hidden - 1] + arguments[hidden + 3 :]  # the right answers can be read
     monkeypatch.setattr(bubblewrap, "_arguments", lambda: ["--ro-bind", "/etc", "/etc", *unmasked, "--share-net"])
     with pytest.raises(NotContained) as refused:
         ensure_contained()
-    for canary in ("files", "network", "answers"):
-        assert f"canary '{canary}' reached" in str(refused.value)
-    assert "canary 'environment'" not in str(refused.value)
+    for name in ("files", "network", "answers"):
+        assert f"escape test '{name}' reached" in str(refused.value)
+    assert "escape test 'environment'" not in str(refused.value)
 
 
 @contained
-def test_walls_that_are_missing_inside_are_found_by_their_canaries(tmp_path, monkeypatch):
+def test_missing_isolation_of_one_learner_is_found_by_its_escape_tests(tmp_path, monkeypatch):
     # a copy of the package in which one learner keeps capabilities, may call anything, and leaves processes behind
     copy = tmp_path / "mmgen_course"
     subprocess.run(["cp", "-r", str(bubblewrap.PACKAGE), str(copy)], check=True)
-    module = copy / "grading" / "inside" / "isolation.py"
+    module = copy / "grading" / "untrusted" / "isolation.py"
     text = module.read_text()
-    for wall in ("_drop_capabilities()", "_forbid_calls()"):
-        assert f"    {wall}\n" in text
-        text = text.replace(f"    {wall}\n", "")
+    for step in ("_drop_capabilities()", "_forbid_calls()"):
+        assert f"    {step}\n" in text
+        text = text.replace(f"    {step}\n", "")
     module.write_text(text)
-    for name in (
-        "mmgen_course.grading.bubblewrap",
-        "mmgen_course.grading.escape_tests",
-        "mmgen_course.grading.sandbox",
-    ):
-        monkeypatch.setattr(f"{name}.PACKAGE", copy)
+    for name in ("bubblewrap", "escape_tests", "sandbox"):
+        monkeypatch.setattr(f"mmgen_course.grading.{name}.PACKAGE", copy)
     with pytest.raises(NotContained) as refused:
         ensure_contained()
-    for canary in ("namespaces", "calls"):
-        assert f"canary '{canary}' reached" in str(refused.value)
+    for name in ("namespaces", "calls"):
+        assert f"escape test '{name}' reached" in str(refused.value)
 
 
 @contained
@@ -185,16 +181,12 @@ def test_a_course_in_the_home_folder_is_contained_and_what_lies_beside_it_is_not
     subprocess.run(["cp", "-r", str(bubblewrap.PACKAGE), str(copy)], check=True)
     (tmp_path / "diary").write_text("mine")
     monkeypatch.setenv("HOME", str(tmp_path))
-    for name in (
-        "mmgen_course.grading.bubblewrap",
-        "mmgen_course.grading.escape_tests",
-        "mmgen_course.grading.sandbox",
-    ):
-        monkeypatch.setattr(f"{name}.PACKAGE", copy)
+    for name in ("bubblewrap", "escape_tests", "sandbox"):
+        monkeypatch.setattr(f"mmgen_course.grading.{name}.PACKAGE", copy)
     assert ensure_contained()
     arguments, diary = list(bubblewrap._arguments()), str(tmp_path / "diary")
     monkeypatch.setattr(bubblewrap, "_arguments", lambda: ["--ro-bind", diary, diary, *arguments])
-    with pytest.raises(NotContained, match=r"canary 'files' reached .*diary"):
+    with pytest.raises(NotContained, match=r"escape test 'files' reached .*diary"):
         ensure_contained()
 
 
@@ -212,7 +204,7 @@ def test_a_bubblewrap_that_does_not_work_is_not_contained(tmp_path, monkeypatch)
     fake.write_text("#!/bin/sh\necho 'No permissions to create new namespace' >&2\nexit 1\n")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(NotContained, match=r"cannot build its walls here: No permissions to create new namespace; are"):
+    with pytest.raises(NotContained, match=r"cannot start a sandbox here: No permissions to create new namespace; are"):
         ensure_contained()
 
 
@@ -223,7 +215,7 @@ def test_uncontained_grading_gives_the_same_scores_and_carries_the_mark(school, 
 
 
 @contained
-def test_a_stub_is_undone_and_what_pytorch_has_not_implemented_is_an_error(tmp_path):
+def test_a_stub_is_not_done_and_what_pytorch_has_not_implemented_is_an_error(tmp_path):
     stub = "def kl_between(*given):\n    raise NotImplementedError('your turn: kl_between')"
     of_pytorch = "import torch\n\ndef kl_between(*given):\n    return torch.zeros((), device='meta').tolist()"
     for name, answer in {"stub": stub, "meta": of_pytorch}.items():

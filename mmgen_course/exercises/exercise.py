@@ -1,7 +1,7 @@
-"""What an exercise is, and how an answer is judged: a learner's function goes in, a verdict with a reason comes out.
+"""What an exercise is, and how an answer is marked: a verdict with a reason on a learner's function.
 
-The judge believes values alone. It draws inputs, asks the reference and the learner, and compares. A wrong answer is
-compared with what each known mistake would have answered: if they agree, the mistake has a name.
+Values alone are believed: inputs are drawn, the reference and the answer are run on them, and compared. A wrong answer
+is compared with what each known mistake would have answered: if they agree, the mistake has a name.
 """
 
 from collections.abc import Callable
@@ -67,15 +67,15 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of judging an answer.
+    """How an answer was marked.
 
     Attributes:
         exercise: which one.
         state: "right", "wrong", "error" (it raised), "timeout", or "not done" (the stub is still there).
         points: of the exercise's, all or none.
-        reason: what was expected and what came, for the first case that differs; empty if all is right.
+        reason: what was expected and what the answer gave, for the first case that differs; empty if all is right.
         misconception: the known mistake that answers as this answer does in every case, or None.
-        expected, came: of the first case that differs; None if no values were compared.
+        expected, got: of the first case that differs; None if no values were compared.
         where: the part of them that differs, in words; empty for the whole.
         line: the learner's own line at which an error arose or time ran out; empty if there is none.
     """
@@ -92,7 +92,7 @@ class Verdict:
 
 
 def mark(exercise: Exercise, answer: Function, seed: int = 0, seconds: float = SECONDS) -> Verdict:
-    """Ask an answer `CASES` times, and compare it with the reference; the whole takes at most `seconds`.
+    """Run an answer on `CASES` cases, and compare it with the reference; the whole takes at most `seconds`.
 
     Example:
         >>> twice = Exercise("twice", "01_images", 1, 1, 1, "2 x", lambda g: (torch.rand(3, generator=g),),

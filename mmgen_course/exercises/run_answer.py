@@ -1,4 +1,4 @@
-"""How an answer is asked: a learner's function and the inputs of one case go in, what can be seen of it comes out.
+"""Runs an answer: calls a learner's function with the inputs of one case, and returns what can be observed of it.
 
 Where untrusted answers run this module runs beside them: it knows no right answer.
 """
@@ -54,7 +54,7 @@ def _layers(sizes: tuple[int, ...]) -> nn.Sequential:
 
 @dataclass(frozen=True)
 class Other:
-    """Stands for a value that a grader cannot receive: its kind, for the sentence that says what came."""
+    """Stands for a value that a grader cannot receive: its kind, for the sentence that names what was given."""
 
     kind: str
 
@@ -64,10 +64,10 @@ class Other:
 
 @dataclass(frozen=True)
 class Observation:
-    """What can be seen of an answer to one case.
+    """What can be observed of an answer to one case.
 
     Attributes:
-        value: what came, in the form that the way of asking gives it.
+        value: what was returned, in the form that the way of running gives it.
         changed: the number, from 1, of the first argument that the answer changed in place, or None.
     """
 
@@ -82,7 +82,7 @@ def run_answer(way: Way, answer: Callable[..., Any], case: tuple[Any, ...]) -> O
         way: "value": what `answer(*case)` returns. "gradient": (what it returns, the gradients of a weighted sum of
             that by each floating tensor of the case). "module": the answer is a class and the case (arguments of its
             constructor, state, inputs): {"output", "gradients" of the parameters by their names}. "step": networks
-            among the arguments are built, and what came is (what it returns, and for each network its {name:
+            among the arguments are built, and the value is (what it returns, and for each network its {name:
             (weights, gradient)} afterwards).
         answer: the learner's function or class.
         case: its arguments.

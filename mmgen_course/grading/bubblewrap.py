@@ -1,4 +1,4 @@
-"""The command that starts Python behind bubblewrap's walls; what can be seen there is listed here, and nothing else.
+"""The bubblewrap command that starts Python in a sandbox; what can be seen there is listed here, and nothing else.
 
 bubblewrap is started with an empty environment, because it is the first process inside and its environment can be read
 there (`--clearenv` clears its child's only); its arguments come through a file for the same reason.
@@ -36,10 +36,10 @@ ENVIRONMENT = {
 
 
 def contained_command(command: list[str], arguments: IO[bytes]) -> list[str]:
-    """A command as it runs behind the walls; bubblewrap's arguments are written to a file that it must inherit.
+    """A command as it runs in the sandbox; bubblewrap's arguments are written to a file that it must inherit.
 
     CAP_SYS_ADMIN is that of the sandbox's own user namespace, over its own mounts: the first process inside needs it to
-    wall off one learner from the next, who get none of it (`inside.isolation`).
+    isolate one learner from the next, who get none of it (`untrusted.isolation`).
     """
     arguments.write(b"\0".join(word.encode() for word in _arguments()) + b"\0")
     arguments.flush()
@@ -70,14 +70,14 @@ def _arguments() -> Iterator[str]:
         elif path.is_dir():
             yield from ["--ro-bind", str(path), str(path)]
     yield from _masked()
-    # the right answers are not there, and `check` judges nothing
+    # the right answers are not there, and `check` marks nothing
     yield from [
         "--tmpfs",
         str(PACKAGE / "exercises" / "lessons"),
         "--remount-ro",
         str(PACKAGE / "exercises" / "lessons"),
     ]
-    yield from ["--ro-bind", str(PACKAGE / "grading" / "inside" / "check.py"), str(PACKAGE / "check.py")]
+    yield from ["--ro-bind", str(PACKAGE / "grading" / "untrusted" / "check.py"), str(PACKAGE / "check.py")]
     yield from ["--proc", "/proc", "--dev", "/dev", "--tmpfs", FOLDER]
     for cache in Path(mpl.get_cachedir()).glob("fontlist-*.json"):
         yield from ["--ro-bind", str(cache), f"{FOLDER}/{cache.name}"]
@@ -107,5 +107,5 @@ def visible_folders() -> list[Path]:
 
 
 def empty_environment(folder: str) -> dict[str, str]:
-    """What a process without walls gets instead of the environment of whoever grades."""
+    """What a process without a sandbox gets instead of the environment of whoever grades."""
     return {**ENVIRONMENT, "HOME": folder, "TMPDIR": folder, "MPLCONFIGDIR": folder}

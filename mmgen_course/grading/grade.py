@@ -1,4 +1,4 @@
-"""A submission goes in, the verdicts on its exercises come out: the judge asks the worker, and believes values alone.
+"""Grades one submission: asks its worker process for the value of each exercise, and believes values alone.
 
 The inputs are drawn from a secret, the right answers never leave this process, and what comes back is compared here, by
 the same `compared` as in the learner's notebook.
@@ -21,20 +21,20 @@ from mmgen_course.grading.submissions import Submission, readable
 SECONDS = 10.0  # for the cells and the five cases of one exercise, by the clock
 TRIES = 3
 LONGEST = 500  # characters of a sentence
-SPARE = 60.0  # seconds beside those of the exercises, after which a worker is ended whatever the judge does
+SPARE = 60.0  # seconds beside those of the exercises, after which a worker is ended whatever the grader does
 LATE = {"step": "torch._dynamo"}  # which torch's optimisers import at their first step, in seconds of the learner's
-BY_LIMIT = {"judge": "protocol", "time": "timeout", "memory": "limit", "processes": "limit"}
+BY_LIMIT = {"hung up": "protocol", "time": "timeout", "memory": "limit", "processes": "limit"}
 
 
 @dataclass
 class Result:
-    """What came of one exercise.
+    """The result of one exercise.
 
     Attributes:
-        state: "right", "wrong", "error", "timeout", "limit" (too much memory), "protocol" (what came was no answer),
+        state: "right", "wrong", "error", "timeout", "limit" (too much memory), "protocol" (what arrived was no answer),
             "not done", or "not graded" (our fault).
         points, of: earned, and what the exercise is worth.
-        reason: what was expected and what came, or what the code did.
+        reason: what was expected and what the answer gave, or what the code did.
         mistake, hint: of the known misconception that answers as this answer does, or None and "".
         notes: about the notebook's cells.
     """
@@ -153,7 +153,7 @@ def _answer(worker: Worker, exercise: Exercise, case: tuple[Any, ...], end: floa
         return _checked(worker.ask(question, end), number)
     except protocol.ProtocolError as error:
         worker.end()
-        raise Ended("protocol", f"what came was no answer: {_cut(str(error))}") from None
+        raise Ended("protocol", f"what arrived was no answer: {_cut(str(error))}") from None
     except TimeoutError:
         worker.end()
         raise Ended("timeout", "no answer in time: does a loop never end?") from None
@@ -191,7 +191,7 @@ def _ending(report: dict[str, Any]) -> str:
         "memory": "more memory than a notebook may use",
         "processes": "more processes and threads than a notebook may start",
         "time": "no answer in time",
-        "judge": "the process closed the channel on which answers go",
+        "hung up": "the process closed the channel on which answers go",
     }
     return how[report["ended"]]
 

@@ -1,4 +1,4 @@
-"""The results of a class go in; a gradebook, a report for the instructor and a page of feedback for each come out.
+"""Writes what a class's results come to: a gradebook, a report for the instructor, a page of feedback for each student.
 
 Any text in a result may be a student's: none becomes a formula of the gradebook, or an element of a page.
 """
@@ -115,11 +115,10 @@ def gradebook(outcomes: Sequence[Outcome]) -> str:
     """
     texts = {name: [_cell(outcome[name]) for outcome in outcomes] for name in ("student", "lesson", "file", "state")}
     totals = {name: [o[name] if o["state"] == "graded" else None for o in outcomes] for name in ("points", "of")}
-    exercises = {
-        _cell(n): [_points(outcome, n) for outcome in outcomes] for n in class_statistics.exercise_names(outcomes)
-    }
+    names = class_statistics.exercise_names(outcomes)
+    exercises = {_cell(name): [_points(outcome, name) for outcome in outcomes] for name in names}
     both = zip(outcomes, class_statistics.remarks(outcomes), strict=True)
-    notes = {"note": [_cell("; ".join(_notes(outcome, said))) for outcome, said in both]}
+    notes = {"note": [_cell("; ".join(_notes(outcome, remarks))) for outcome, remarks in both]}
     kinds = dict.fromkeys({**texts, **notes}, pl.String) | dict.fromkeys({**totals, **exercises}, pl.Int64)
     frame = pl.DataFrame({**texts, **totals, **exercises, **notes}, schema_overrides=kinds)
     return frame.write_csv(include_bom=True, quote_style="non_numeric", line_terminator="\r\n")
@@ -134,10 +133,10 @@ def _points(outcome: Outcome, name: str) -> int | None:
     return None if result["state"] == "not graded" else result["points"]
 
 
-def _notes(outcome: Outcome, said: list[str]) -> list[str]:
+def _notes(outcome: Outcome, remarks: list[str]) -> list[str]:
     mark = ["UNCONTAINED"] if outcome["isolation"] == "uncontained" else []
     reason = [outcome["reason"]] if outcome["reason"] else []
-    return [*mark, *reason, *said, *outcome["notes"]]
+    return [*mark, *reason, *remarks, *outcome["notes"]]
 
 
 def _report(outcomes: Sequence[Outcome], names: list[str]) -> dict[str, Any]:
@@ -146,7 +145,7 @@ def _report(outcomes: Sequence[Outcome], names: list[str]) -> dict[str, Any]:
     lessons = sorted({outcome["lesson"] for outcome in outcomes} - {""})
     made = class_statistics.mistakes_made(outcomes)
     return {
-        "rows": [{**outcome, "page": name, "said": said} for outcome, name, said in each],
+        "rows": [{**outcome, "page": name, "remarks": remarks} for outcome, name, remarks in each],
         "lessons": {lesson: class_statistics.lesson_numbers(lesson, outcomes) for lesson in lessons},
         "known": [mistake for mistake in made if mistake["mistake"]],
         "unknown": [mistake for mistake in made if not mistake["mistake"]],
@@ -176,8 +175,8 @@ def _lines(name: str, result: dict[str, Any]) -> Iterator[str]:
         yield f"Asked for: {_ended(asks)}"
     if reason not in ("", f"your turn: {name}", "nothing written yet") and state != "not graded":
         compared = state == "wrong" and not reason.startswith("your function changed its argument")
-        said = without_values(reason) if state in ("error", "not done") else reason
-        yield f"{'What differs' if compared else 'What happened'}: {_ended(said)}"
+        sentence = without_values(reason) if state in ("error", "not done") else reason
+        yield f"{'What differs' if compared else 'What happened'}: {_ended(sentence)}"
     if result["mistake"]:
         yield f"A known mistake: This is what “{result['mistake']}” gives."
         yield f"Hint: {result['hint']}"

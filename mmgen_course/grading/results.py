@@ -1,4 +1,4 @@
-"""Results on the disk: one JSON file a submission, whole or not at all, under the hash of what it is a result of.
+"""Keeps results on the disk: one JSON file a submission, whole or not at all, named by the hash of what it is of.
 
 Whoever grades again, after a kill or with more submissions, finds what is done by its key.
 """
@@ -19,7 +19,7 @@ from mmgen_course.grading.grade import SECONDS
 from mmgen_course.grading.submissions import Submission
 
 Outcome = dict[str, Any]
-SHOWN = ("gradebook", "report", "tallies")  # what shows results decides none
+SHOWN = ("gradebook", "report", "class_statistics", "progress")  # what shows results decides none
 
 
 class Results:
@@ -64,9 +64,9 @@ def key_of(submission: Submission, contained: bool = True, seconds: float = SECO
 
 @cache
 def grader() -> str:
-    """A hash of what decides a grade: the exercises, the grading, and the release of torch."""
+    """A hash of what decides a grade: the exercises, the grading, the slicing of notebooks, the release of torch."""
     digest = sha256(version("torch").encode())
-    for folder in ("exercises", "grading"):
+    for folder in ("exercises", "grading", "notebooks"):
         for path in sorted((PACKAGE / folder).rglob("*.py")):
             if path.stem not in SHOWN:
                 digest.update(path.read_bytes())

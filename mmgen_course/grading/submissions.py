@@ -1,4 +1,4 @@
-"""A folder, zip or tar of notebooks goes in; one submission per notebook comes out, or the reason why it is refused.
+"""Collects what a class handed in: a submission for each notebook of a folder, zip or tar, or why it is refused.
 
 `alice.ipynb` is alice's; so is `alice/08_vae.ipynb` and `alice/08_vae/08_vae.ipynb`, as nbgrader collects. Archives are
 read, not unpacked: no name in them becomes a path of this machine.

@@ -1,4 +1,4 @@
-"""Lesson notebooks go in; the executed notebooks, and what they cost in time and memory, come out.
+"""Runs notebooks: what a lesson prints and draws, and what it costs in time and memory.
 
 `mmgen lessons`, `tools/build_lessons.py` and the tests run every lesson through `execute`: all three see the same.
 """

@@ -1,4 +1,4 @@
-"""A. Tampering with the framework of the tests: public techniques, none of which a judge of values has a place for."""
+"""A. Tampering with the framework of the tests: public techniques, none of which a grader of values has a place for."""
 
 from corpus import Case
 

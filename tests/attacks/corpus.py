@@ -48,7 +48,7 @@ class Case:
             $OTHER, $RESULTS and $PACKAGE stand for what the machine has to steal or to spoil.
         answers: the code of a cell instead of the honest one, by the exercise.
         last: code of a cell after all others.
-        states: what the judge must say of each exercise; "right" where none is named.
+        states: what the grader must say of each exercise; "right" where none is named.
         seconds: that each exercise may take.
     """
 

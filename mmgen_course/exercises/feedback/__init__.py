@@ -1,4 +1,4 @@
-"""A verdict goes in; what a person likes to read comes out, as HTML and as plain text."""
+"""Feedback on an answer: a verdict as HTML for a notebook, and as plain text."""
 
 from mmgen_course.exercises.feedback.render import Feedback
 

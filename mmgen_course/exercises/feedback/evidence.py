@@ -1,6 +1,6 @@
-"""An expected value and what came go in; small tables and pictures of the first difference come out.
+"""Evidence for a verdict: small tables and pictures of the first difference between an answer and the expected value.
 
-They hold texts and pixels alone; `shown` shows them as HTML and as plain text.
+They hold texts and pixels alone; `render` shows them as HTML and as plain text.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ from mmgen_course.exercises.messages import brief
 
 MOST = 6  # rows and columns of a table
 MISSING = "-"
-DIGITS = (4, 6, 9, 17)  # the first number of them that tells expected and came apart
+DIGITS = (4, 6, 9, 17)  # the first number of them that tells expected and got apart
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def evidence(expected: Any, got: Any, tolerance: float = 1e-4) -> Evidence:
     """
     try:
         return _evidence(expected, got, tolerance)
-    except Exception:  # raised by methods of what came; the verdict's sentence says what is wrong with it
+    except Exception:  # raised by methods of the answer; the verdict's sentence says what is wrong with it
         return []
 
 
@@ -84,14 +84,14 @@ def _comparable(expected: Tensor, got: Any) -> bool:
 
 
 def _side_by_side(caption: str, parts: list[tuple[str, Any, Any, bool]]) -> Table:
-    """A row for each (name, expected, came, whether they differ)."""
+    """A row for each (name, expected, got, whether they differ)."""
     wrong = [differs for *_, differs in parts]
     wants, haves = _texts([part[1] for part in parts], [part[2] for part in parts], wrong)
     rows = tuple(
         (brief(part[0]).strip("'"), ((want, False), (have, differs)))
         for part, want, have, differs in zip(parts, wants, haves, wrong, strict=True)
     )
-    return Table(caption, ("expected", "came"), rows)
+    return Table(caption, ("expected", "got"), rows)
 
 
 class _Missing:
@@ -121,12 +121,12 @@ def _of_long_texts(expected: str, got: str) -> Evidence:
     place = first_other(expected, got)
     around = range(max(place - 10, 0), place + 20)
     want, have = (text[around.start : around.stop] for text in (expected, got))
-    lengths = f"{len(expected):,} characters were expected, {len(got):,} came"
+    lengths = f"{len(expected):,} characters were expected, got {len(got):,}"
     return [_side_by_side(lengths, [(f"from character {around.start + 1} on", want, have, True)])]
 
 
 def _texts(wants: list[Any], haves: list[Any], wrong: list[bool]) -> tuple[list[str], list[str]]:
-    """Values as texts, numbers with as many digits as tell expected and came apart."""
+    """Values as texts, numbers with as many digits as tell expected and got apart."""
     for digits in DIGITS:
         first, second = ([_text(value, digits) for value in values] for values in (wants, haves))
         if all(a != b for a, b, differs in zip(first, second, wrong, strict=True) if differs):
@@ -182,7 +182,7 @@ def _windows(expected: Tensor, got: Tensor, wrong: Tensor, outer: tuple[int, ...
         return Table(f"{name}{where}", tuple(f"[{n}]" for n in columns), named)
 
     want = table("expected", ((text, False) for text in texts[0]))
-    return [want, table("came", zip(texts[1], marks, strict=True))]
+    return [want, table("got", zip(texts[1], marks, strict=True))]
 
 
 def _window(first: int, size: int) -> range:

@@ -1,4 +1,4 @@
-"""A verdict goes in; what a person likes to read comes out, as HTML for a notebook and as plain text.
+"""Renders a verdict for a person to read, as HTML for a notebook and as plain text.
 
 In both stand the same sentences and the same tables; pictures are of HTML alone. No information is in a colour alone.
 """
@@ -51,18 +51,18 @@ class Feedback:
         self.head += f"{verdict.points} of {verdict.exercise.points} points"
 
     def sentences(self) -> list[tuple[str, str]]:
-        """What was asked, what came, what helps: each with the words that it begins with."""
+        """What was asked, what the answer gave, what helps: each with the words that it begins with."""
         verdict = self.verdict
-        said = [] if verdict.state == "right" else [("Asked for", _ended(verdict.exercise.asks))]
+        found = [] if verdict.state == "right" else [("Asked for", _ended(verdict.exercise.asks))]
         if verdict.reason and verdict.state != "not done":
             compared = verdict.state == "wrong" and not (verdict.expected is None and verdict.got is None)
-            said.append(("What differs" if compared else "What happened", _ended(verdict.reason)))
+            found.append(("What differs" if compared else "What happened", _ended(verdict.reason)))
         if verdict.line:
-            said.append(("Where", verdict.line))
+            found.append(("Where", verdict.line))
         if verdict.misconception:
-            said.append(("A known mistake", f"This is what “{verdict.misconception.name}” gives."))
-            said.append(("Hint", verdict.misconception.hint))
-        return said
+            found.append(("A known mistake", f"This is what “{verdict.misconception.name}” gives."))
+            found.append(("Hint", verdict.misconception.hint))
+        return found
 
     def __repr__(self) -> str:
         """Plain text, for a terminal or a screen reader."""
@@ -78,8 +78,8 @@ class Feedback:
             f"<strong>{escape(self.verdict.exercise.name)}</strong> "
             f"<strong style='{badge}'>{HEADINGS[self.verdict.state]}</strong> {points}"
         )
-        said = [f"<strong>{start}:</strong> {escape(rest)}" for start, rest in self.sentences()]
-        lines = "".join(f"<p style='{PARAGRAPH}'>{line}</p>" for line in [head, *said])
+        sentences = [f"<strong>{start}:</strong> {escape(rest)}" for start, rest in self.sentences()]
+        lines = "".join(f"<p style='{PARAGRAPH}'>{line}</p>" for line in [head, *sentences])
         parts = "".join(html_of(part) for part in self.evidence)
         side = f"<div style='display: flex; flex-wrap: wrap; gap: 4px 24px; margin: 6px 0'>{parts}</div>"
         progress = f"<p style='margin: 6px 0 0'>{escape(self.progress)}</p>" if self.progress else ""
@@ -99,7 +99,7 @@ def text_of(table: Table) -> str:
     Example:
         >>> print(text_of(Table("The parts", ("expected", "got"), (("mean", (("1", False), ("2.5", True))),))))
         The parts:
-              expected   came
+              expected    got
         mean         1  ≠ 2.5
     """
     rows = [(name, *(f"{MARK} {text}" if differs else text for text, differs in cells)) for name, cells in table.rows]

@@ -1,1 +1,1 @@
-"""What runs inside of the sandbox, beside untrusted code: it knows no right answer and holds no secret."""
+"""What runs in the sandbox, beside untrusted code: it knows no right answer and holds no secret."""

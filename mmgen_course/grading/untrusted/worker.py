@@ -1,4 +1,4 @@
-"""The learner's process: cells and questions come in over a socket, answers go out; only values are believed."""
+"""The learner's process: it runs cells and answers questions over a socket; of its answers only values are believed."""
 
 import ast
 import linecache
@@ -17,7 +17,7 @@ from mmgen_course.notebooks.cells import Statement, needed, statements
 
 
 def serve(channel: socket.socket) -> None:
-    """Answer the questions of the judge until it ends.
+    """Answer the questions of the grader until it ends.
 
     First comes the list of cells; then, again and again, {"ask": name, "way", "case", "id"}. The answer is {"id",
     "state", ...} with a "value" and "changed" where the state is "answered", else with a "reason".
@@ -52,12 +52,12 @@ class Notebook:
         try:
             function = self.function(name)
             if function is None:
-                return {"state": "not done", "reason": self.missing(name), "notes": self.told(name)}
+                return {"state": "not done", "reason": self.missing(name), "notes": self.notes_on(name)}
             seen = run_answer(question["way"], function, question["case"])
         except BaseException as error:  # SystemExit too: whatever it is, it is the learner's to read
             state, reason = failure(error)
-            return {"state": state, "reason": reason, "notes": self.told(name)}
-        return {"state": "answered", "value": seen.value, "changed": seen.changed, "notes": self.told(name)}
+            return {"state": state, "reason": reason, "notes": self.notes_on(name)}
+        return {"state": "answered", "value": seen.value, "changed": seen.changed, "notes": self.notes_on(name)}
 
     def function(self, name: str) -> Callable[..., Any] | None:
         """What the notebook calls `name`, once the statements that it needs have run."""
@@ -84,8 +84,8 @@ class Notebook:
         """Why there is no function of this name."""
         return self.problems.get(name, f"there is no {name} in the notebook")
 
-    def told(self, name: str) -> list[str]:
-        """What is to be said beside the answer."""
+    def notes_on(self, name: str) -> list[str]:
+        """What to tell the learner beside the answer."""
         defined = [s.cell for s in self.found if name in s.binds]
         twice = [f"{name} is defined {len(defined)} times; the last counts"] if len(defined) > 1 else []
         return [*self.notes, *twice, *(problem for problem in self.problems.values())][:20]

@@ -1,4 +1,4 @@
-"""A verdict shows the first difference of whatever came, alike as HTML and as text; nothing breaks or floods it."""
+"""Feedback shows the first difference of any answer, alike as HTML and as text; nothing breaks or floods it."""
 
 import re
 import time
@@ -287,7 +287,7 @@ def test_html_is_well_formed_says_what_the_text_says_and_can_be_heard(expected, 
 
 def test_the_columns_of_the_text_are_aligned():
     lines = repr(shown(torch.zeros(2, 3), torch.tensor([[0, 10.5, 0], [0, 0, -2]]))).splitlines()
-    have = lines[lines.index("came:") + 1 : -1]
+    have = lines[lines.index("got:") + 1 : -1]
     assert have == ["     [0]     [1]   [2]", "[0]    0  ≠ 10.5     0", "[1]    0       0  ≠ -2"]
 
 
@@ -323,7 +323,7 @@ def test_every_text_with_a_colour_of_its_own_has_enough_contrast():
         assert (high + 0.05) / (low + 0.05) >= 4.5
 
 
-# ---- whatever came
+# ---- whatever an answer gives
 
 
 class Bare:

@@ -27,6 +27,7 @@ from lesson_source import Lesson, LessonError, read_lesson
 from nbformat import NotebookNode, v4
 from tqdm import tqdm
 
+from mmgen_course.data.atomic import replacing
 from mmgen_course.exercises import Exercise, all_exercises
 from mmgen_course.notebooks.run import ROOT, NotebookRun, execute
 
@@ -135,9 +136,8 @@ def _run(notebook: NotebookNode, lesson: Lesson) -> NotebookRun:
 def _write(path: Path, content: bytes) -> None:
     """Write all of `content` or, when interrupted, nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".tmp")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
+    with replacing(path) as partial:
+        partial.write_bytes(content)
 
 
 def main(arguments: list[str] | None = None) -> None:

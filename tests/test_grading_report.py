@@ -142,7 +142,7 @@ def outcome(student, lesson="08_vae", exercises=None, state="graded", reason="",
 
 
 def made_up_class(students=40):
-    """A class that handed in two lessons; the answers are drawn, and were judged."""
+    """A class that handed in two lessons; the answers are drawn, and were marked."""
     generator = torch.Generator().manual_seed(6)
 
     def draw(number):
@@ -288,7 +288,7 @@ def test_the_same_untouched_notebook_of_a_whole_class_is_said_to_be_untouched_an
     assert said[0] == ["the same file as s1, s2, s3, s4, s5 and 3 more, byte for byte, with nothing done in it"]
 
 
-def test_without_walls_each_row_and_the_report_say_so(outcomes, tmp_path):
+def test_without_a_sandbox_each_row_and_the_report_say_so(outcomes, tmp_path):
     contained, not_contained = tmp_path / "a", tmp_path / "b"
     written(outcomes[:2], contained)
     written([outcomes[0], {**outcomes[1], "isolation": "uncontained"}], not_contained)

@@ -207,7 +207,7 @@ def test_validate_fails_on_wrong_answers_and_passes_on_right_ones(tmp_path: Path
 
 def result(student: str, states: dict[str, str] | None = None, state: str = "graded", **more: object) -> dict:
     """A result as `mmgen grade` writes it; what `states` does not name is right."""
-    exercises = {name: judged(one, (states or {}).get(name, "right")) for name, one in EXERCISES.items()}
+    exercises = {name: marked(one, (states or {}).get(name, "right")) for name, one in EXERCISES.items()}
     points = sum(one["points"] for one in exercises.values())
     return {
         "student": student,
@@ -222,7 +222,7 @@ def result(student: str, states: dict[str, str] | None = None, state: str = "gra
     }
 
 
-def judged(exercise: Exercise, state: str) -> dict:
+def marked(exercise: Exercise, state: str) -> dict:
     right = state == "right"
     hint = exercise.misconceptions[0].hint if state == "wrong" else ""
     reason = "" if right else "<b>secret</b>"

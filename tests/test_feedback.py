@@ -90,8 +90,8 @@ def test_a_vector_is_shown_row_by_row():
     expected = torch.arange(20)
     (table,) = evidence(expected, torch.where(expected == 19, 0, expected))
     assert table.caption == "The numbers, 14 to 19 of 20"
-    assert table.columns == ("expected", "came")
-    assert marked(table) == [("[19]", "came")]
+    assert table.columns == ("expected", "got")
+    assert marked(table) == [("[19]", "got")]
 
 
 def test_numbers_have_as_many_digits_as_tell_them_apart():
@@ -104,7 +104,7 @@ def test_numbers_have_as_many_digits_as_tell_them_apart():
 
 
 @pytest.mark.parametrize(
-    ("expected", "came", "rows", "wrong"),
+    ("expected", "got", "rows", "wrong"),
     [
         ((1.0, "red", True), (1.0, "red", False), {"part 1": "1", "part 2": "'red'", "part 3": "True"}, "part 3"),
         (["a", "b"], ["a"], {"part 1": "'a'", "part 2": "'b'"}, "part 2"),
@@ -121,7 +121,7 @@ def test_numbers_have_as_many_digits_as_tell_them_apart():
 def test_of_what_is_no_tensor_the_parts_stand_side_by_side(expected, got, rows, wrong):
     (table,) = evidence(expected, got)
     assert {name: row[0][0] for name, row in table.rows} == rows
-    assert marked(table)[0] == (wrong, "came")
+    assert marked(table)[0] == (wrong, "got")
 
 
 def test_a_list_of_a_million_parts_is_not_read_to_its_end():
@@ -132,7 +132,7 @@ def test_a_list_of_a_million_parts_is_not_read_to_its_end():
 
 
 @pytest.mark.parametrize(
-    ("expected", "came"),
+    ("expected", "got"),
     [(torch.zeros(2, 3), torch.zeros(3, 2)), (torch.zeros(2), None), ([1, 2], 3), ({"a": 1}, 3), (1.0, 1.0)],
 )
 def test_what_cannot_be_put_side_by_side_has_no_table(expected, got):
@@ -264,7 +264,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("expected", "came"), WRONG)
+@pytest.mark.parametrize(("expected", "got"), WRONG)
 def test_html_is_well_formed_says_what_the_text_says_and_can_be_heard(expected, got):
     verdict = shown(expected, got)
     page = Page(verdict._repr_html_())
@@ -408,7 +408,7 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("expected", EXPECTED.values(), ids=EXPECTED)
-@pytest.mark.parametrize("came", ODD.values(), ids=ODD)
+@pytest.mark.parametrize("got", ODD.values(), ids=ODD)
 def test_nothing_that_comes_breaks_or_floods_a_verdict(expected, got):
     verdict = shown(expected, got)
     assert verdict.verdict.state == "wrong"
@@ -439,7 +439,7 @@ def test_text_and_evidence_agree_with_the_judge_on_any_two_values(expected, got)
 
 
 @pytest.mark.parametrize(
-    ("expected", "came"),
+    ("expected", "got"),
     [
         (1.0, np.float32(1)),
         (1.0, np.array(1.0)),
@@ -456,7 +456,7 @@ def test_the_same_in_another_type_is_right_where_that_is_sensible(expected, got)
 
 
 @pytest.mark.parametrize(
-    ("expected", "came", "said"),
+    ("expected", "got", "said"),
     [
         (100_000, 100_001, "expected 100000; came 100001"),
         (torch.tensor([100_000]), torch.tensor([100_001]), "1 of 1 numbers differ; the first at (0,), expected 1"),

@@ -91,7 +91,7 @@ def _side_by_side(caption: str, parts: list[tuple[str, Any, Any, bool]]) -> Tabl
         (brief(part[0]).strip("'"), ((want, False), (have, differs)))
         for part, want, have, differs in zip(parts, wants, haves, wrong, strict=True)
     )
-    return Table(caption, ("expected", "came"), rows)
+    return Table(caption, ("expected", "got"), rows)
 
 
 class _Missing:
@@ -182,7 +182,7 @@ def _windows(expected: Tensor, got: Tensor, wrong: Tensor, outer: tuple[int, ...
         return Table(f"{name}{where}", tuple(f"[{n}]" for n in columns), named)
 
     want = table("expected", ((text, False) for text in texts[0]))
-    return [want, table("came", zip(texts[1], marks, strict=True))]
+    return [want, table("got", zip(texts[1], marks, strict=True))]
 
 
 def _window(first: int, size: int) -> range:

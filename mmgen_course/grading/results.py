@@ -20,8 +20,8 @@ from mmgen_course.grading.submissions import Submission
 
 Outcome = dict[str, Any]
 # what shows results, or runs the course's own notebooks, decides none
-UNDECIDING = ("exercises/feedback", "exercises/progress.py", "notebooks/run.py")
-UNDECIDING += ("grading/class_statistics.py", "grading/gradebook.py", "grading/report.py")
+UNDECIDING = ["exercises/feedback", "exercises/progress.py", "notebooks/run.py"]
+UNDECIDING += ["grading/class_statistics.py", "grading/gradebook.py", "grading/report.py"]
 
 
 class Results:

@@ -18,11 +18,11 @@ lessons: env  ## run every lesson headless, then print minutes and peak memory o
 	$(VENV)/mmgen lessons
 
 notebooks: env  ## build notebooks/*.ipynb and the table of equations from notebooks/source/*.py
-	$(VENV)/python tools/build_lessons.py
-	$(VENV)/python tools/equation_table.py
+	$(VENV)/python -m tools.lessons
+	$(VENV)/python -m tools.lessons.ledger
 
 book: env  ## render build/book/html from the notebooks; npm fetches its scripts once
-	$(VENV)/python tools/build_book.py
+	PYTHONPATH=. $(VENV)/python tools/build_book.py
 
 test: env  ## every test: unit, doctest, property, lessons, book, browser
 	$(VENV)/python -m pytest -n 2 --dist loadfile

@@ -1,6 +1,6 @@
 """Lesson notebooks go in; the executed notebooks, and what they cost in time and memory, come out.
 
-`mmgen lessons`, `tools/build_lessons.py` and the tests run every lesson through `execute`: all three see the same.
+`mmgen lessons`, `tools/lessons` and the tests run every lesson through `execute`: all three see the same.
 """
 
 import copy

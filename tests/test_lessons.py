@@ -13,12 +13,9 @@ import pytest
 from nbformat import NotebookNode, v4
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
-
-from build_lessons import build, read_course
-
 from mmgen_course.lessons import ROOT, execute, lesson_paths
 from mmgen_course.register import lesson_names
+from tools.lessons.build import build, read_course
 
 SOURCES = ROOT / "notebooks" / "source"
 NAMES = lesson_names()

@@ -8,10 +8,11 @@ import html
 import re
 from collections.abc import Mapping
 
-from lesson_equations import EQUATION, LABEL, REFERENCE
-from lesson_solutions import learner_text
-from lesson_source import Cell, Lesson
 from nbformat import NotebookNode, v4
+
+from tools.lessons.equations import EQUATION, LABEL, REFERENCE
+from tools.lessons.solutions import learner_text
+from tools.lessons.source import Cell, Lesson
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 

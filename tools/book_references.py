@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from book_lessons import plain
-from lesson_source import Lesson
 from pybtex.database import Entry, Person, parse_file
+
+from tools.lessons.source import Lesson
 
 HEAD = """# References
 

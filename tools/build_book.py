@@ -22,9 +22,9 @@ from book_explorers import draw_all, explorer_html, start
 from book_lessons import book_notebook, equation_id
 from book_references import citing, read_bibliography, references_page, titles
 from book_vendor import MATHJAX, VendorError, vendor
-from build_lessons import Course, read_course
 
 from mmgen_course.lessons import ROOT
+from tools.lessons.build import Course, read_course
 
 BOOK = ROOT / "book"
 INSERTED = re.compile(r"<!-- insert (\S+) \"(.+?)\" -->")

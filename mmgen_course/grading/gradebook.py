@@ -1,7 +1,7 @@
 """Our results go into nbgrader's gradebook: its Formgrader, its feedback and its export show them as if it had graded.
 
 An assignment is a lesson, with one notebook of that name; each exercise is the cell `check-name`, as
-tools/lesson_grades.py names it. Nothing that a student wrote enters the database but the student's name.
+tools/lessons/grades.py names it. Nothing that a student wrote enters the database but the student's name.
 """
 
 import json

@@ -14,10 +14,11 @@ from book_lessons import FLOW, plain
 from book_references import citing, read_bibliography
 from book_vendor import MATHJAX, ONNX_RUNTIME, Package, VendorError, unpack, vendor
 from build_book import executed_notebook
-from equation_table import read_lessons
-from lesson_equations import REFERENCE
 from playwright.sync_api import Browser
 from rendered import LESSONS, ROOT, Built
+
+from tools.lessons.equations import REFERENCE
+from tools.lessons.ledger import read_lessons
 
 SOURCES = {lesson.name: lesson for lesson in read_lessons()}
 ENTRIES = read_bibliography(ROOT / "book/references.bib")

@@ -374,7 +374,11 @@ def test_lab_serves_the_course_and_passes_options_on(course):
     server = subprocess.Popen([sys.executable, "-c", code, "lab", *options], env=environment)
     try:
         listing = json.loads(patiently(f"http://127.0.0.1:{port}/api/contents?token=t", server))
-        assert sorted(entry["name"] for entry in listing["content"]) == ["00_welcome.ipynb", "01_images.ipynb", "lessons.toml"]
+        assert sorted(entry["name"] for entry in listing["content"]) == [
+            "00_welcome.ipynb",
+            "01_images.ipynb",
+            "lessons.toml",
+        ]
     finally:
         command = psutil.Process(server.pid).cmdline()
         server.terminate()

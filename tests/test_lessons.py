@@ -56,8 +56,6 @@ def test_a_run_holds_outputs_time_and_the_memory_that_was_needed():
     assert first.notebook.cells[0].outputs == second.notebook.cells[0].outputs
 
 
-
-
 # ---- offline
 
 

@@ -8,11 +8,12 @@ import sys
 import tomllib
 from pathlib import Path
 
-import pins
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from tools import pins
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "mmgen_course"

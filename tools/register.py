@@ -63,7 +63,7 @@ def _range(values: list[int]) -> str:
 def minutes_page(entries: list[LessonEntry], machine: dict[str, Any]) -> str:
     """Return the Markdown page of what the lessons cost; a dash stands where nothing was measured."""
     there = [entry for entry in entries if not entry.to_come]
-    columns = {
+    columns: dict[str, list[int | None]] = {
         "minutes to read": [entry.reading for entry in there],
         "seconds to run": [entry.seconds for entry in there],
         "CPU seconds": [entry.cpu_seconds for entry in there],
@@ -72,11 +72,13 @@ def minutes_page(entries: list[LessonEntry], machine: dict[str, Any]) -> str:
     columns = {name: values for name, values in columns.items() if any(value is not None for value in values)}
     page = HEAD.format(**machine) + f"| lesson | {' | '.join(columns)} |\n| --- |{' ---: |' * len(columns)}\n"
     for entry, *costs in zip(there, *columns.values(), strict=True):
-        cells = [f"{cost:.0f}" if cost is not None else "-" for cost in costs]
+        cells = [str(cost) if cost is not None else "-" for cost in costs]
         page += f"| [{entry.number} {entry.title}](../notebooks/{entry.name}.ipynb) | {' | '.join(cells)} |\n"
-    of_all = {name: max if "memory" in name else sum for name in columns}
-    totals = [of_all[name]([value for value in values if value is not None]) for name, values in columns.items()]
-    return page + f"| all, one after the other | {' | '.join(f'{total:.0f}' for total in totals)} |\n"
+    totals = []
+    for name, values in columns.items():
+        known = [value for value in values if value is not None]
+        totals.append(str(max(known) if "memory" in name else sum(known)))
+    return page + f"| all, one after the other | {' | '.join(totals)} |\n"
 
 
 def measured(register: str, costs: list[dict[str, Any]], machine: dict[str, Any]) -> str:

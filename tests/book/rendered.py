@@ -44,8 +44,8 @@ def build(out: Path) -> Built:
     if not said.exists():
         out.mkdir()
         # in a process of its own, as it is called: PyTorch exports no functions whose shapes the tests check
-        command = [sys.executable, ROOT / "tools/build_book.py", "--out", out]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        command = [sys.executable, "-m", "tools.book", "--out", out]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         said.write_text(done.stderr if done.returncode else "")
     assert not said.read_text(), said.read_text()
     pages = {path.stem: Page(path) for path in (out / "html").glob("*.html")}

@@ -5,18 +5,17 @@ import tomllib
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import book_caption
-import book_minutes
-import build_book
 import pytest
 import yaml
-from book_lessons import FLOW, plain
-from book_references import citing, read_bibliography
-from book_vendor import MATHJAX, ONNX_RUNTIME, Package, VendorError, unpack, vendor
-from build_book import executed_notebook
 from playwright.sync_api import Browser
 from rendered import LESSONS, ROOT, Built
 
+from tools.book import build as build_book
+from tools.book import caption as book_caption
+from tools.book.build import executed_notebook
+from tools.book.lessons import FLOW, plain
+from tools.book.references import citing, read_bibliography
+from tools.book.vendor import MATHJAX, ONNX_RUNTIME, Package, VendorError, unpack, vendor
 from tools.lessons.equations import REFERENCE
 from tools.lessons.ledger import read_lessons
 

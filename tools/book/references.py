@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from book_lessons import plain
 from pybtex.database import Entry, Person, parse_file
 
+from tools.book.lessons import plain
 from tools.lessons.source import Lesson
 
 HEAD = """# References

@@ -1,6 +1,6 @@
 """The executed notebooks and the pages of book/ go in; build/book/html, which opens without a server, comes out.
 
-    python tools/build_book.py [--out DIR]
+    python -m tools.book [--out DIR]
 
 `make book` runs it. No notebook is executed again; a warning is an error. npm is asked once for two packages.
 """
@@ -17,13 +17,13 @@ from pathlib import Path
 
 import nbformat
 import yaml
-from book_caption import write_scripts
-from book_explorers import draw_all, explorer_html, start
-from book_lessons import book_notebook, equation_id
-from book_references import citing, read_bibliography, references_page, titles
-from book_vendor import MATHJAX, VendorError, vendor
 
 from mmgen_course.lessons import ROOT
+from tools.book.caption import write_scripts
+from tools.book.explorers import draw_all, explorer_html, start
+from tools.book.lessons import book_notebook, equation_id
+from tools.book.references import citing, read_bibliography, references_page, titles
+from tools.book.vendor import MATHJAX, VendorError, vendor
 from tools.lessons.build import Course, read_course
 
 BOOK = ROOT / "book"
@@ -170,7 +170,7 @@ def main(arguments: list[str] | None = None) -> None:
         stage(out / "source")
         render(out / "source", out)
     except (BookError, VendorError) as error:
-        sys.exit(f"build_book: {error}")
+        sys.exit(f"book: {error}")
     print(f"book: open {out / 'html' / 'index.html'} (made in {time.monotonic() - start:.0f} s)")
 
 

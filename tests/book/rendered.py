@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 
+from mmgen_course.register import lesson_names
+
 ROOT = Path(__file__).resolve().parents[2]
-LESSONS = [path.stem for path in sorted((ROOT / "notebooks/source").glob("[0-9][0-9]_*.py"))]
+LESSONS = lesson_names()
 
 
 class Page(HTMLParser):

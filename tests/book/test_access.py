@@ -1,6 +1,6 @@
 """The book for readers who do not see, see few colours, or use no mouse: what axe-core says of each page, and more.
 
-axe-core (tools.book.vendor fetches it, the book has none of it) runs in Chromium on the pages as a reader has them: light,
+axe-core (`vendor` fetches it, the book has none of it) runs in Chromium on the pages as a reader has them: light,
 dark and narrow, every fold open, every formula drawn.
 """
 

@@ -1,6 +1,6 @@
 """The box that draws a reader's sentence: the painter and the package's words go in, what its page loads comes out.
 
-The painter becomes an ONNX file, which onnxruntime-web runs (tools.book.vendor). The lists of words, phrases and sentences
+The painter becomes an ONNX file, which onnxruntime-web runs (`vendor`). The lists of words, phrases and sentences
 are the package's own, so that the page reads a caption as `scenes.parse` does.
 """
 

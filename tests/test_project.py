@@ -36,7 +36,7 @@ LAYERS = [
     {"features", "generators"},
     {"train"},
     {"data"},
-    {"fusion", "preprocess", "scenes", "show"},
+    {"fusion", "preprocess", "register", "scenes", "show"},
 ]
 GRAMMAR = ["# ", "**You will be able to**", "**From here on we import it", "explorer(", "## On real data"]
 GRAMMAR += ["## What to remember", "## Three questions", "## References"]

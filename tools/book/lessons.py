@@ -113,14 +113,19 @@ def plain(title: str) -> str:
 
 
 def next_linked(text: str, register: Iterable[LessonEntry]) -> str:
-    """Make a link to its lesson of what a lesson names as the next.
+    """Make a link to its lesson of what a lesson names as the next, unless that is still to come.
 
     Example:
         >>> next_linked("Next: **8. The VAE**, at last.", [LessonEntry("08_vae", "VAE", "Generator", "VAE")])
         'Next: [**8. The VAE**](08_vae.ipynb), at last.'
     """
     names = {entry.number: entry.name for entry in register if not entry.to_come}
-    return NEXT.sub(lambda found: f"Next: [**{found[1]}. {found[2]}**]({names[int(found[1])]}.ipynb)", text)
+
+    def link(found: re.Match[str]) -> str:
+        name = names.get(int(found[1]))
+        return f"Next: [**{found[1]}. {found[2]}**]({name}.ipynb)" if name else found[0]
+
+    return NEXT.sub(link, text)
 
 
 def flow(name: str, register: Iterable[LessonEntry]) -> str:

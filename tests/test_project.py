@@ -13,6 +13,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from mmgen_course.register import lesson_names
 from tools import pins
 
 ROOT = Path(__file__).resolve().parents[1]

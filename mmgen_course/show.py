@@ -1,4 +1,4 @@
-"""Every plot of the course: tensors and numbers go in, a picture with a description in words comes out.
+"""Every plot of the course, each with a description in words.
 
 A figure is made by `figure`, published when its block ends, and always carries alt text; lesson 00 uses it first.
 """

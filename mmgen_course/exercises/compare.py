@@ -1,4 +1,4 @@
-"""Two values go in, expected and got; the first part that differs comes out with a sentence, or nothing."""
+"""Compares an answer with the expected value: the first part that differs, and a sentence for the learner."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmgen_course.exercises.wording import brief, cut, kind
+from mmgen_course.exercises.messages import brief, cut, kind
 
 NUMBERS = (bool, int, float)
 
@@ -18,7 +18,7 @@ class Difference:
 
     Attributes:
         path: to this part: the number of a part, from 0, or its name, then of a part of that part.
-        sentence: what was expected, and what came.
+        sentence: what was expected, and what the answer gave.
         expected, got: this part of each.
     """
 
@@ -70,8 +70,8 @@ def first_difference(expected: Any, got: Any, tolerance: float = 1e-4) -> Differ
     except BadReference:
         raise
     except Exception as error:  # raised by methods of the answer: those of values as they should be raise nothing
-        said = f"got something that cannot be compared, {brief(got)} ({type(error).__name__})"
-        return Difference((), said, expected, got)
+        sentence = f"got something that cannot be compared, {brief(got)} ({type(error).__name__})"
+        return Difference((), sentence, expected, got)
 
 
 def _first(expected: Any, got: Any, tolerance: float, path: tuple[int | str, ...]) -> Difference | None:

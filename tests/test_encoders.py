@@ -80,5 +80,5 @@ def test_a_condition_does_not_depend_on_the_other_captions():
     captions = ["a large red circle", "a star", "there is a small striped blue cross in the centre"]
     together, apart = caption_conditions(captions), torch.cat([caption_conditions([text]) for text in captions])
     torch.testing.assert_close(together, apart)
-    with pytest.raises(ValueError, match="zebra"):
-        caption_conditions(["a zebra"])
+    with pytest.raises(ValueError, match="gnu"):
+        caption_conditions(["a gnu"])

@@ -56,8 +56,8 @@ def test_the_discriminator_subtracts_what_stands_at_the_border(discriminator):
 
 def test_features_are_spectrally_normalised_and_v_and_psi_are_free(discriminator):
     normalised = {name for name, module in discriminator.named_modules() if is_parametrized(module)}
-    assert normalised == {"look", "place", *(f"convolutions.{i}" for i in range(4))}
-    for name in ("look", "place"):
+    assert normalised == {"pooled", "spatial", *(f"convolutions.{i}" for i in range(4))}
+    for name in ("pooled", "spatial"):
         trained = seeded(SceneDiscriminator, 0)
         for _ in range(100):  # each forward in training is a round of power iteration
             trained.features(random(1, 3, 32, 32))

@@ -157,7 +157,7 @@ def test_where_the_captions_differ_in_length_a_false_word_is_one_that_the_true_o
 
 
 class Sure(Grounding):
-    """Believes every word, and looks at one place."""
+    """Believes every word, and attends to one place."""
 
     def __init__(self, at):
         super().__init__(word_dim=50, region_dim=48)
@@ -166,7 +166,7 @@ class Sure(Grounding):
     def forward(self, words, mask, regions, visible=None):
         weights = torch.zeros(*mask.shape, 64)
         weights[..., self.at] = 1
-        return GroundingOutput(torch.full(mask.shape, 99.0), weights)
+        return GroundingOutput(torch.full(mask.shape, 99.0), weights, mask)
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +177,7 @@ def encoders():
 @pytest.mark.parametrize(
     ("at", "right"), [((3, 1), ("left", "top")), ((4, 6), ("right", "bottom")), ((0, 7), ("right", "top"))]
 )
-def test_a_look_hits_where_its_object_is(encoders, at, right):
+def test_attention_hits_where_its_object_is(encoders, at, right):
     pairs = PAIRS[:50]
     found = pointing(encoders._replace(model=Sure(at)), pairs, "colour")
     positions = [t.position for s in pairs if s.objects[0].colour != s.objects[1].colour for t in s.objects]

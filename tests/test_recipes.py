@@ -10,7 +10,6 @@ from typer.testing import CliRunner
 from mmgen_course.cli import app
 from mmgen_course.data import ROOT
 from mmgen_course.data.weights import load_weights
-from mmgen_course.features import classifier as features
 from mmgen_course.features.classifier import SceneClassifier, accuracy, load_classifier, random_scenes
 from mmgen_course.features.glove import read_vectors
 from mmgen_course.recipes import RECIPES, Recipe, card_path, read_card, recogniser
@@ -80,13 +79,13 @@ def test_wrong_usage_exits_with_2_and_writes_nothing(wrong, tmp_path, monkeypatc
 
 
 def test_a_loss_that_is_not_finite_exits_with_1_and_names_the_step(quick, tmp_path, monkeypatch):
-    right, calls = features.loss, []
+    right, calls = recogniser.loss, []
 
     def breaks_at_the_fourth_step(*arguments):
         calls.append(right(*arguments))
         return calls[-1] * (torch.nan if len(calls) == 4 else 1)
 
-    monkeypatch.setattr(features, "loss", breaks_at_the_fourth_step)
+    monkeypatch.setattr(recogniser, "loss", breaks_at_the_fourth_step)
     out = tmp_path / "r"
     result = mmgen("train", "recogniser", "--steps", "9", "--every", "2", "--out", str(out))
     assert result.exit_code == 1

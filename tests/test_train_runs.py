@@ -19,7 +19,6 @@ from typer.testing import CliRunner
 
 from mmgen_course.cli import app
 from mmgen_course.data.errors import DamagedWeights, OtherTraining, WrongWeights
-from mmgen_course.features import classifier as features
 from mmgen_course.recipes import recogniser
 from mmgen_course.train import Player, Run, digest, ema, fit, seeded
 
@@ -332,7 +331,7 @@ def mmgen(*arguments):
 
 def test_the_command_line_goes_on_where_an_interrupt_ended_it_and_writes_the_same_file(tmp_path, monkeypatch):
     monkeypatch.setattr(recogniser, "measure", lambda model: {"share": 1.0})
-    right, calls = features.loss, []
+    right, calls = recogniser.loss, []
 
     def loss(*arguments):
         calls.append(1)
@@ -342,7 +341,7 @@ def test_the_command_line_goes_on_where_an_interrupt_ended_it_and_writes_the_sam
 
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert mmgen("--out", str(whole)).exit_code == 0
-    monkeypatch.setattr(features, "loss", loss)
+    monkeypatch.setattr(recogniser, "loss", loss)
     ended = mmgen("--out", str(parts), "--json")
     assert ended.exit_code == 1
     assert "stopped after step 3; " in ended.stderr

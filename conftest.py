@@ -1,4 +1,4 @@
-"""What holds for every test: one thread a process, no network for lessons, no screen."""
+"""What holds for every test: one thread a process, no network for lessons, no screen; and the two plugins of the gate."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,9 @@ from pathlib import Path
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["MPLBACKEND"] = "agg"
 # the kernels that nbval starts refuse every connection that leaves this machine
-os.environ["PYTHONPATH"] = str(Path(__file__).parent / "offline")
+os.environ["PYTHONPATH"] = str(Path(__file__).parent / "tests" / "offline")
 # the training of lesson 10 is a short one, and nobody's progress in the exercises is read or written
 os.environ["MMGEN_FAST"] = "1"
 os.environ["MMGEN_PROGRESS"] = ""
+
+pytest_plugins = ["validation", "heavy_first"]  # in tests/gate

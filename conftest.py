@@ -1,4 +1,4 @@
-"""What holds for every test: one thread a process, no network for lessons, no screen; and the two plugins of the gate."""
+"""What holds for every test: one thread a process, no network for lessons, no screen; and the plugins of the gate."""
 
 import os
 from pathlib import Path

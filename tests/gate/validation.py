@@ -135,7 +135,7 @@ class Cell(IPyNbCell):
 
 
 class Whole(pytest.Item):
-    """Sources, ids, tags, numbers, outputs, pictures, alt texts, widgets, metadata: all that a notebook's file holds."""
+    """Sources, ids, tags, numbers, outputs, pictures, alt texts, widgets, metadata: all that a notebook holds."""
 
     def runtest(self) -> None:
         path = self.parent.path
@@ -171,7 +171,7 @@ class Record:
         return self.client.nb
 
     def begin(self, cell_id: str) -> None:
-        """What the kernel says from now on belongs to this cell; the source may not know it, and `compare` will tell."""
+        """What the kernel says from now on belongs to this cell, if the source knows it; if not, `compare` tells."""
         self.place = self.places.get(cell_id)
         self.client.clear_before_next_output = False
 

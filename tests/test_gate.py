@@ -162,7 +162,7 @@ def failures(tmp_path_factory) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for case in ElementTree.parse(report).iter("testcase"):
         said = "".join(child.text or "" for child in case if child.tag in ("failure", "error"))
-        found.setdefault(case.attrib["classname"].removesuffix(".00_tiny"), {})[case.attrib["name"]] = said
+        found.setdefault(case.attrib["classname"].removesuffix(".00_tiny.ipynb"), {})[case.attrib["name"]] = said
     return found
 
 

@@ -196,7 +196,10 @@ def compare(rebuilt: NotebookNode, committed: NotebookNode) -> None:
     """Raise AssertionError, naming the cell, where the two differ in anything but the rounding of pictures."""
     from likeness import same
 
-    assert [c.source for c in rebuilt.cells] == [c.source for c in committed.cells], f"{STALE}: another source"
+    if [c.source for c in rebuilt.cells] != [c.source for c in committed.cells]:
+        raise AssertionError(f"{STALE}: another source")
     for new, old in zip(rebuilt.cells, committed.cells, strict=True):
-        assert same(new, old), f"{STALE}: {new.id} gives another output"
-    assert same(rebuilt, committed), f"{STALE}: the metadata differ"
+        if not same(new, old):
+            raise AssertionError(f"{STALE}: {new.id} gives another output")
+    if not same(rebuilt, committed):
+        raise AssertionError(f"{STALE}: the metadata differ")

@@ -109,10 +109,11 @@ print(grey)
 CHANGES = {
     "rounded": (picture(100), picture(101)),
     "another picture": (picture(100), picture(103)),
-    "another alt text": ("a grey square", "a grey disc"),
+    "another alt text": ('"alt": "a grey square"', '"alt": "a grey disc"'),
     "another widget": ('"value": "a square"', '"value": "a disc"'),
     "another source": ("grey = 100", "grey  = 100"),
-    "another text": ("<b>grey</b>", "<b>green</b>"),
+    "another text": ('"100\\n"', '"101\\n"'),
+    "a death": ("print(grey)", "import os; os._exit(1)"),
 }
 CONFTEST = """\
 import validation
@@ -175,6 +176,7 @@ def failures(tmp_path_factory) -> dict[str, dict[str, str]]:
         ("another widget", [], "the metadata differ"),
         ("another source", [], "another source"),
         ("another text", ["Cell 2"], "00_tiny-002 gives another output"),
+        ("a death", ["Cell 2"], "this code cell was not executed"),
     ],
 )
 def test_one_execution_compares_texts_pictures_alt_texts_widgets_and_sources(failures, name, by_nbval, of_the_whole):
@@ -184,6 +186,10 @@ def test_one_execution_compares_texts_pictures_alt_texts_widgets_and_sources(fai
     assert bool(whole) == bool(of_the_whole)
     assert sorted(found) == ["Cell 0", "Cell 1", "Cell 2"]
     assert [cell for cell, said in found.items() if said] == by_nbval
+
+
+def test_a_kernel_that_dies_is_named_at_once(failures):
+    assert "the kernel died" in failures["a death"]["Cell 2"]
 
 
 # ---- what starts first

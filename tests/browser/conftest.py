@@ -10,16 +10,10 @@ from playwright.sync_api import BrowserContext, Page
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One JupyterLab for all pages; each leaves it as it found it."""
     with serve(tmp_path_factory.mktemp("lab")) as running:
         yield running
-
-
-@pytest.fixture
-def lab(server: Lab) -> Iterator[Lab]:
-    """A JupyterLab in which nothing runs and nothing is set."""
-    yield server
-    server.renew()
 
 
 @pytest.fixture(scope="module")  # and no longer: one thread runs one Playwright at a time
@@ -30,10 +24,11 @@ def context() -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
+def page(context: BrowserContext, lab: Lab) -> Iterator[Page]:
     page = context.new_page()
     yield page
     page.close()
+    lab.renew()
 
 
 @pytest.fixture(scope="session")

@@ -79,14 +79,14 @@ class Lesson:
 
 
 @pytest.fixture(scope="module", params=NOTEBOOKS)
-def lesson(request: pytest.FixtureRequest, context: BrowserContext, server: Lab) -> Iterator[Lesson]:
+def lesson(request: pytest.FixtureRequest, context: BrowserContext, lab: Lab) -> Iterator[Lesson]:
     """Each lesson once, for all tests of this file: to run it takes its time."""
     page, talk = context.new_page(), Talk()
     page.on("websocket", talk.listen)
-    run_all(page, server, f"{request.param}.ipynb")
-    yield Lesson(request.param, server.folder / f"{request.param}.ipynb", page, talk)
+    run_all(page, lab, f"{request.param}.ipynb")
+    yield Lesson(request.param, lab.folder / f"{request.param}.ipynb", page, talk)
     page.close()
-    server.renew()
+    lab.renew()
 
 
 def photograph(lesson: Lesson, folder: Path | None, kind: str) -> None:

@@ -10,10 +10,12 @@ The package is imported in functions: pytest's options, which check the shapes i
 import os
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from queue import Empty
 from typing import TYPE_CHECKING, Any
 
 import nbformat
@@ -82,6 +84,18 @@ class Kernel(RunningKernel):
         # nbval keeps no history, and so no numbers beside the cells
         self.request = self.kc.execute(cell_input, store_history=True, allow_stdin=allow_stdin, stop_on_error=False)
         return self.request
+
+    def await_reply(self, msg_id: str, timeout: float | None = None) -> None:
+        """Wait as nbval does, but for the start as patiently as for all else, and for a dead kernel not at all."""
+        deadline = time.monotonic() + max(timeout or 0, PATIENCE)
+        while True:
+            try:
+                return super().await_reply(msg_id, timeout=5)
+            except Empty:
+                if not self.is_alive():
+                    raise RuntimeError("the kernel died (out of memory?)") from None
+                if time.monotonic() > deadline:
+                    raise
 
 
 class Notebook(IPyNbFile):

@@ -1,20 +1,14 @@
-"""What holds for every test: one thread a process, no network for lessons, no screen; and the plugins of the gate."""
+"""How pytest runs the course: the two plugins of the gate, an option, and where examples are looked for.
 
-import os
+What holds for every test stands in tests/conftest.py; this file is here because pytest wants hooks for notebooks/ above
+that folder.
+"""
+
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from _pytest.doctest import DoctestModule
-
-# two processes with one thread each are far faster than two with two that wait for each other
-os.environ["OMP_NUM_THREADS"] = "1"
-os.environ["MPLBACKEND"] = "agg"
-# the kernels that nbval starts refuse every connection that leaves this machine
-os.environ["PYTHONPATH"] = str(Path(__file__).parent / "tests" / "offline")
-# the training of lesson 10 is a short one, and nobody's progress in the exercises is read or written
-os.environ["MMGEN_FAST"] = "1"
-os.environ["MMGEN_PROGRESS"] = ""
 
 TESTS = Path(__file__).parent / "tests"
 

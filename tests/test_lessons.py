@@ -51,7 +51,7 @@ def test_a_run_holds_outputs_time_and_the_memory_that_was_needed():
     first, second = (execute(notebook_of("hash('x')", needs_300_mb)) for _ in range(2))
     assert first.error is None
     assert 300 < first.peak_mb < 600
-    assert 0.3 < first.seconds < 60
+    assert first.seconds > 0.3
     # strings hash alike on each kernel, so sets of strings have one order
     assert first.notebook.cells[0].outputs == second.notebook.cells[0].outputs
 

@@ -21,7 +21,7 @@ from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.utils import is_grade, is_locked, is_solution
 
 from mmgen_course.exercises import Exercise, all_exercises
-from mmgen_course.lessons import ROOT
+from mmgen_course.notebooks.run import ROOT
 
 EXERCISE = '''\
 # %% tags=["exercise"]
@@ -586,7 +586,7 @@ def test_an_interrupted_build_leaves_what_was_there(tmp_path):
     with pytest.raises(LessonError, match="00_tiny, cell 1: ZeroDivisionError: division by zero"):
         build(course.lessons[0], course, tmp_path)
     assert (tmp_path / "00_tiny.ipynb").read_text() == "as before"
-    assert not list(tmp_path.glob("*.tmp"))
+    assert not list(tmp_path.glob("*.partial"))
 
 
 def test_a_solutions_notebook_goes_when_its_lesson_has_no_exercise(tmp_path, monkeypatch):

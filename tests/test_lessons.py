@@ -14,8 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 from build_lessons import learner_notebook, solution_notebook
 from validation import STALE, course_in, source_of
 
-from mmgen_course import lessons
-from mmgen_course.lessons import ROOT, execute, lesson_paths
+from mmgen_course.notebooks.run import ROOT, execute, lesson_paths
 
 SOURCES = ROOT / "notebooks" / "source"
 NAMES = sorted(path.stem for path in SOURCES.glob("*.py"))
@@ -57,7 +56,7 @@ def test_a_run_holds_outputs_time_and_the_memory_that_was_needed():
 
 
 def test_lessons_come_in_the_order_of_the_course(tmp_path, monkeypatch):
-    monkeypatch.setattr(lessons, "ROOT", tmp_path)
+    monkeypatch.setattr("mmgen_course.notebooks.run.ROOT", tmp_path)
     assert lesson_paths() == []
     (tmp_path / "notebooks").mkdir()
     for name in ("10_b.ipynb", "02_c.ipynb", "scratch.ipynb", "00_a.py"):

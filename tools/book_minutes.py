@@ -10,7 +10,7 @@ import os
 import platform
 import sys
 
-from mmgen_course.lessons import ROOT
+from mmgen_course.notebooks.run import ROOT
 
 PAGE = ROOT / "book" / "minutes.md"
 HEAD = """\

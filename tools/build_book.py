@@ -24,7 +24,7 @@ from book_references import citing, read_bibliography, references_page, titles
 from book_vendor import MATHJAX, VendorError, vendor
 from build_lessons import Course, read_course
 
-from mmgen_course.lessons import ROOT
+from mmgen_course.notebooks.run import ROOT
 
 BOOK = ROOT / "book"
 INSERTED = re.compile(r"<!-- insert (\S+) \"(.+?)\" -->")

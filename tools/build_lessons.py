@@ -27,8 +27,9 @@ from lesson_source import Lesson, LessonError, read_lesson
 from nbformat import NotebookNode, v4
 from tqdm import tqdm
 
+from mmgen_course.data.atomic import replacing
 from mmgen_course.exercises import Exercise, all_exercises
-from mmgen_course.lessons import ROOT, Run, execute
+from mmgen_course.notebooks.run import ROOT, NotebookRun, execute
 
 NEW_CELL = {"markdown": v4.new_markdown_cell, "code": v4.new_code_cell, "raw": v4.new_raw_cell}
 
@@ -110,7 +111,7 @@ def check_leaks(notebook: NotebookNode, lesson: Lesson, course: Course) -> None:
             raise LessonError(f"{place}: {problem}")
 
 
-def build(lesson: Lesson, course: Course, out: Path) -> list[Run]:
+def build(lesson: Lesson, course: Course, out: Path) -> list[NotebookRun]:
     """Execute `lesson`, write its notebooks to `out`, and return the learner's run and the solutions' if any."""
     unrun = {out / f"{lesson.name}.ipynb": learner_notebook(lesson, course)}
     solutions = out / "solutions" / f"{lesson.name}.ipynb"
@@ -125,7 +126,7 @@ def build(lesson: Lesson, course: Course, out: Path) -> list[Run]:
     return list(runs.values())
 
 
-def _run(notebook: NotebookNode, lesson: Lesson) -> Run:
+def _run(notebook: NotebookNode, lesson: Lesson) -> NotebookRun:
     run = execute(notebook, lesson.name)
     if run.error:
         raise LessonError(f"notebooks/source/{run.error}")
@@ -135,9 +136,8 @@ def _run(notebook: NotebookNode, lesson: Lesson) -> Run:
 def _write(path: Path, content: bytes) -> None:
     """Write all of `content` or, when interrupted, nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".tmp")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
+    with replacing(path) as partial:
+        partial.write_bytes(content)
 
 
 def main(arguments: list[str] | None = None) -> None:

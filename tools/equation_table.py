@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lesson_source import Lesson, read_lesson
 
-from mmgen_course.lessons import ROOT
+from mmgen_course.notebooks.run import ROOT
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "equations"))
 

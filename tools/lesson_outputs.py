@@ -16,7 +16,7 @@ import nbformat
 from lesson_source import Cell, Lesson, LessonError
 from nbformat import NotebookNode
 
-from mmgen_course.lessons import ROOT
+from mmgen_course.notebooks.run import ROOT
 
 IGNORED = "nbval-ignore-output"
 KERNEL = {

@@ -13,7 +13,7 @@ from pathlib import Path
 from data_files import register, write_between
 
 from mmgen_course.data import ROOT
-from mmgen_course.lessons import ROOT as PROJECT
+from mmgen_course.notebooks.run import ROOT as PROJECT
 from mmgen_course.recipes import RECIPES, Recipe, card_path, read_card
 
 FOLDERS = ("results/", "weights/", "words/")

@@ -1,4 +1,4 @@
-"""Lesson notebooks go in; the executed notebooks, and what they cost in time and memory, come out.
+"""Runs notebooks: what a lesson prints and draws, and what it costs in time and memory.
 
 `mmgen lessons`, `tools/build_lessons.py` and the tests run every lesson through `execute`: all three see the same.
 """
@@ -18,7 +18,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 # what a kernel gets on top of the caller's environment: sets and dicts of strings iterate in one order, and what trains
 # for minutes in front of the learner trains for seconds; nobody's progress in the exercises is read or written
@@ -27,7 +27,7 @@ KERNEL_ARGUMENTS = ["--log-level=ERROR"]  # no warning about unencrypted loopbac
 
 
 @dataclass(frozen=True)
-class Run:
+class NotebookRun:
     """One execution of a notebook on a fresh kernel.
 
     Attributes:
@@ -48,11 +48,11 @@ def lesson_paths() -> list[Path]:
     return sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 
-def execute(notebook: NotebookNode, name: str = "notebook", timeout: int = 600) -> Run:
+def execute(notebook: NotebookNode, name: str = "notebook", timeout: int = 600) -> NotebookRun:
     """Run all cells of `notebook` on a fresh kernel in the folder `notebooks/`.
 
     An error inside a cell, a cell that takes longer than `timeout` seconds or a kernel that dies raises nothing:
-    it ends the run, and `Run.error` says which cell of lesson `name` it was, counted from 0.
+    it ends the run, and `NotebookRun.error` says which cell of lesson `name` it was, counted from 0.
 
     Example:
         >>> from nbformat import v4
@@ -88,7 +88,7 @@ def execute(notebook: NotebookNode, name: str = "notebook", timeout: int = 600) 
         except DeadKernelError:
             message = "the kernel died (out of memory?)"
     seconds = time.perf_counter() - start
-    return Run(client.nb, seconds, max(peak_mb), message and f"{name}, cell {reached}: {message}")
+    return NotebookRun(client.nb, seconds, max(peak_mb), message and f"{name}, cell {reached}: {message}")
 
 
 @contextmanager

@@ -197,7 +197,7 @@ def test_a_kernel_that_dies_is_named_at_once(failures):
 
 def test_what_belongs_together_is_one_group_and_heavy_groups_come_first():
     tests = [
-        "mmgen_course/lessons.py::mmgen_course.lessons.execute",
+        "mmgen_course/notebooks/run.py::mmgen_course.notebooks.run.execute",
         "notebooks/01_images.ipynb::Cell 0",
         "notebooks/01_images.ipynb::Whole",
         "notebooks/solutions/10_text_to_image.ipynb::Cell 0",

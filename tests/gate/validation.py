@@ -64,10 +64,10 @@ def course_in(folder: Path) -> "Course":
 
 
 class Kernel(RunningKernel):
-    """nbval's kernel, started as `mmgen_course.lessons.execute` starts one."""
+    """nbval's kernel, started as `mmgen_course.notebooks.run.execute` starts one."""
 
     def __init__(self, name: str, folder: Path, environment: dict[str, str]) -> None:
-        from mmgen_course.lessons import ENVIRONMENT, KERNEL_ARGUMENTS
+        from mmgen_course.notebooks.run import ENVIRONMENT, KERNEL_ARGUMENTS
 
         self.request = ""  # the id of the last one to run a cell
         self.km, self.kc = start_new_kernel(

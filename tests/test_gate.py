@@ -117,14 +117,14 @@ CHANGES = {
 }
 CONFTEST = """\
 import validation
-from build_lessons import read_course
+from tools.lessons.build import read_course
 
 validation.course_in = lambda folder: read_course(folder, {})
 """
 BUILD = """\
 import sys
 from pathlib import Path
-from build_lessons import build, read_course
+from tools.lessons.build import build, read_course
 
 out = Path(sys.argv[1])
 course = read_course(out / "source", {})
@@ -139,7 +139,7 @@ def copy_of_the_lesson(folder: Path) -> Path:
 
 
 def python(*arguments: object) -> subprocess.CompletedProcess:
-    paths = [ROOT / "tests/gate", ROOT / "tools", ROOT]
+    paths = [ROOT / "tests/gate", ROOT]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths))}
     return subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False)
 

@@ -8,16 +8,14 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat import NotebookNode, v4
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
-
-from build_lessons import learner_notebook, solution_notebook
 from validation import STALE, course_in, source_of
 
+from mmgen_course.notebooks.register import lesson_names
 from mmgen_course.notebooks.run import ROOT, execute, lesson_paths
+from tools.lessons.build import learner_notebook, solution_notebook
 
 SOURCES = ROOT / "notebooks" / "source"
-NAMES = sorted(path.stem for path in SOURCES.glob("*.py"))
+NAMES = lesson_names()
 
 
 def notebook_of(*sources: str) -> NotebookNode:
@@ -53,15 +51,6 @@ def test_a_run_holds_outputs_time_and_the_memory_that_was_needed():
     assert first.seconds > 0.3
     # strings hash alike on each kernel, so sets of strings have one order
     assert first.notebook.cells[0].outputs == second.notebook.cells[0].outputs
-
-
-def test_lessons_come_in_the_order_of_the_course(tmp_path, monkeypatch):
-    monkeypatch.setattr("mmgen_course.notebooks.run.ROOT", tmp_path)
-    assert lesson_paths() == []
-    (tmp_path / "notebooks").mkdir()
-    for name in ("10_b.ipynb", "02_c.ipynb", "scratch.ipynb", "00_a.py"):
-        (tmp_path / "notebooks" / name).touch()
-    assert [path.name for path in lesson_paths()] == ["02_c.ipynb", "10_b.ipynb"]
 
 
 # ---- offline
@@ -109,7 +98,8 @@ def test_offline_holds_in_the_kernel_of_a_lesson(offline):
 # ---- each lesson: nbval executes it and compares it as a whole, see tests/gate/validation.py
 
 
-def test_every_notebook_has_its_source():
+def test_every_lesson_of_the_register_has_a_source_and_a_notebook_and_no_other_has():
+    assert [path.stem for path in sorted(SOURCES.glob("*.py"))] == NAMES
     assert [path.stem for path in lesson_paths()] == NAMES
     with_exercises = [lesson.name for lesson in course_in(SOURCES).lessons if lesson.has_solutions]
     solutions = sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb"))

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from build_lessons import check_leaks, read_course
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 
 from mmgen_course.exercises import Exercise, all_exercises
 from mmgen_course.grading.gradebook import write_gradebook
 from mmgen_course.notebooks.run import ROOT
+from tools.lessons.build import check_leaks, read_course
 
 LESSON = "01_images"  # the quickest one that has exercises
 EXERCISES = {one.name: one for one in all_exercises().values() if one.lesson == LESSON}

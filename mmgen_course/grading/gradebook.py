@@ -1,7 +1,7 @@
 """Writes our results into nbgrader's gradebook: its Formgrader, feedback and export show them as if it had graded.
 
 An assignment is a lesson, with one notebook of that name; each exercise is the cell `check-name`, as
-tools/lesson_grades.py names it. Nothing that a student wrote enters the database but the student's name.
+tools/lessons/grades.py names it. Nothing that a student wrote enters the database but the student's name.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Runs notebooks: what a lesson prints and draws, and what it costs in time and memory.
 
-`mmgen lessons`, `tools/build_lessons.py` and the tests run every lesson through `execute`: all three see the same.
+`mmgen lessons`, `tools/lessons` and the tests run every lesson through `execute`: all three see the same.
 """
 
 import copy
@@ -17,6 +17,8 @@ from jupyter_client.provisioning import LocalProvisioner
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+
+from mmgen_course.notebooks.register import lesson_names
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -44,8 +46,9 @@ class NotebookRun:
 
 
 def lesson_paths() -> list[Path]:
-    """Return the learner's notebooks in the order of the course."""
-    return sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    """Return where the learner's notebooks of the register are, in the order of the course; none outside a clone."""
+    folder = ROOT / "notebooks"
+    return [folder / f"{name}.ipynb" for name in lesson_names(folder / "lessons.toml")]
 
 
 def execute(notebook: NotebookNode, name: str = "notebook", timeout: int = 600) -> NotebookRun:

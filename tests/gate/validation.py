@@ -27,7 +27,7 @@ from nbval.kernel import RunningKernel, start_new_kernel
 from nbval.plugin import IPyNbCell, IPyNbFile
 
 if TYPE_CHECKING:
-    from build_lessons import Course
+    from tools.lessons.build import Course
 
 OFFLINE = Path(__file__).resolve().parents[1] / "offline"
 # strings hash by the seed, and a set of them has its order by their hashes: lessons are built with 0, and a learner has
@@ -58,7 +58,7 @@ def source_of(path: Path) -> Path:
 
 @cache
 def course_in(folder: Path) -> "Course":
-    from build_lessons import read_course
+    from tools.lessons.build import read_course
 
     return read_course(folder)
 
@@ -169,7 +169,7 @@ class Record:
     """What a build would have written, from the source of a notebook and the messages of the kernel that runs it."""
 
     def __init__(self, path: Path, kernel: Kernel) -> None:
-        from build_lessons import learner_notebook, solution_notebook
+        from tools.lessons.build import learner_notebook, solution_notebook
 
         self.solved, self.kernel = is_solved(path), kernel
         self.course = course_in(source_of(path).parent)
@@ -196,8 +196,8 @@ class Record:
 
     def settled(self) -> NotebookNode:
         """The notebook as it would have been written, and read again; LessonError if it would not have been."""
-        from build_lessons import check_leaks
-        from lesson_outputs import settle, to_bytes
+        from tools.lessons.build import check_leaks
+        from tools.lessons.outputs import settle, to_bytes
 
         self.client.set_widgets_metadata()
         written = settle(self.notebook, self.lesson)

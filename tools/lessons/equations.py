@@ -7,7 +7,7 @@ refer to it by `(eq:name)`, in its Markdown or in its code.
 import re
 from difflib import get_close_matches
 
-from lesson_source import Cell, Lesson
+from tools.lessons.source import Cell, Lesson
 
 EQUATION = re.compile(r"\$\$(.*?)\$\$", re.DOTALL)
 LABEL = re.compile(r"\\label\{(eq:[a-z0-9-]+)\}")

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
-from lesson_source import Cell, Lesson, LessonError
 from nbformat import NotebookNode
 
 from mmgen_course.notebooks.run import ROOT
+from tools.lessons.source import Cell, Lesson, LessonError
 
 IGNORED = "nbval-ignore-output"
 KERNEL = {

@@ -1,6 +1,6 @@
 r"""Lesson sources and the equation ledger (tests/equations) go in; book/equations.md comes out.
 
-    python tools/equation_table.py
+    python -m tools.lessons.ledger
 
 A formula stands inline in a table, so what Markdown would take for its own is written in another way: a | would end
 the cell, and a code host reads a backslash before punctuation, as in \, or \\, before it sees the mathematics.
@@ -10,11 +10,10 @@ import re
 import sys
 from pathlib import Path
 
-from lesson_source import Lesson, read_lesson
-
 from mmgen_course.notebooks.run import ROOT
+from tools.lessons.source import Lesson, read_lesson
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "equations"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "equations"))
 
 from ledger import Displayed, Equation, displayed_equations, faults, read_ledger
 
@@ -26,7 +25,7 @@ PLAIN |= {r"\,": " ", r"\:": " ", r"\;": " ", r"\!": "", "|": r"\vert ", "<": r"
 MARKS = re.compile(r"[\\`*_$<>|\[\]]")  # what Markdown would not show as it stands
 
 HEAD = """\
-<!-- Made by tools/equation_table.py from notebooks/source and tests/equations; edit those. -->
+<!-- Made by tools/lessons/ledger.py from notebooks/source and tests/equations; edit those. -->
 
 # The equations and their checks
 
@@ -91,7 +90,7 @@ def main() -> None:
     try:
         page = table(read_lessons(), read_ledger(LEDGER))
     except ValueError as error:
-        sys.exit(f"equation_table: {error}")
+        sys.exit(f"tools.lessons.ledger: {error}")
     BOOK.parent.mkdir(exist_ok=True)
     BOOK.write_text(page, encoding="utf-8")
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import pairwise
 
-from lesson_source import Cell, Lesson
+from tools.lessons.source import Cell, Lesson
 
 MARKER = re.compile(r"( *)# (BEGIN|END) SOLUTION")
 TRIVIAL = 16  # characters; shorter lines, as `return total / n`, stand in any lesson and give nothing away

@@ -6,11 +6,11 @@
 The cells of both carry nbgrader's metadata: JupyterLab validates the first, `nbgrader generate_assignment` takes the
 second.
 
-    python tools/build_lessons.py [NAMES] [--out DIR]
+    python -m tools.lessons [NAMES] [--out DIR]
 
-Nothing is written of a lesson that breaks a rule of lesson_source (sizes of cells), lesson_solutions (markers),
-lesson_grades (exercises and their checks), lesson_equations (labels) or lesson_outputs (what may be stored), or whose
-learner's notebook holds a solution.
+Nothing is written of a lesson that breaks a rule of `source` (sizes of cells), `solutions` (markers), `grades`
+(exercises and their checks), `equations` (labels) or `outputs` (what may be stored), or whose learner's notebook holds
+a solution.
 """
 
 import argparse
@@ -19,17 +19,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lesson_equations import labels, number_equations, numbered
-from lesson_grades import check_lessons, grading
-from lesson_outputs import settle, strings, to_bytes
-from lesson_solutions import check_markers, learner_text, solution_lines
-from lesson_source import Lesson, LessonError, read_lesson
 from nbformat import NotebookNode, v4
 from tqdm import tqdm
 
 from mmgen_course.data.atomic import replacing
 from mmgen_course.exercises import Exercise, all_exercises
 from mmgen_course.notebooks.run import ROOT, NotebookRun, execute
+from tools.lessons.equations import labels, number_equations, numbered
+from tools.lessons.grades import check_lessons, grading
+from tools.lessons.outputs import settle, strings, to_bytes
+from tools.lessons.solutions import check_markers, learner_text, solution_lines
+from tools.lessons.source import Lesson, LessonError, read_lesson
 
 NEW_CELL = {"markdown": v4.new_markdown_cell, "code": v4.new_code_cell, "raw": v4.new_raw_cell}
 
@@ -94,7 +94,7 @@ def _notebook(lesson: Lesson, texts: list[str], course: Course) -> NotebookNode:
         notebook.cells.append(node)
     notebook.metadata = {
         "mmgen": {
-            "generated_by": "tools/build_lessons.py",
+            "generated_by": "tools/lessons",
             "source": f"notebooks/source/{lesson.name}.py",
             "equations": {label: course.equations[label] for cell in lesson.cells for label in labels(cell)},
         }
@@ -158,8 +158,4 @@ def main(arguments: list[str] | None = None) -> None:
                 progress.set_description(lesson.name)
                 build(lesson, course, options.out)
     except LessonError as error:
-        sys.exit(f"build_lessons: {error}")
-
-
-if __name__ == "__main__":
-    main()
+        sys.exit(f"tools.lessons: {error}")

@@ -10,10 +10,9 @@ other, raise LessonError.
 import re
 from collections.abc import Mapping
 
-from lesson_solutions import answer_name
-from lesson_source import Cell, Lesson, LessonError
-
 from mmgen_course.exercises import Exercise
+from tools.lessons.solutions import answer_name
+from tools.lessons.source import Cell, Lesson, LessonError
 
 CHECK = re.compile(r"^[ \t]*check\((.*)\)", re.MULTILINE)
 EVERY = {"schema_version": 3, "task": False}

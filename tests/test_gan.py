@@ -233,12 +233,12 @@ def test_points_beyond_three_sigma_have_no_quality():
 def test_every_game_moves_both_players_and_repeats_itself(game):
     runs = []
     for _ in range(2):
-        game = ring_gan(GAMES[game], seed=3)
-        before = draw(game.generator, 50)
-        losses = list(fit(game.players, 3))
+        networks = ring_gan(GAMES[game], seed=3)
+        before = draw(networks.generator, 50)
+        losses = list(fit(networks.players, 3))
         assert all(math.isfinite(value) for step in losses for value in step.values())
-        assert not torch.equal(before, draw(game.generator, 50))
-        runs.append((draw(game.generator, 50), losses))
+        assert not torch.equal(before, draw(networks.generator, 50))
+        runs.append((draw(networks.generator, 50), losses))
     torch.testing.assert_close(runs[0][0], runs[1][0], rtol=0, atol=0)
     assert runs[0][1] == runs[1][1]
 

@@ -178,9 +178,9 @@ def test_an_average_is_the_geometric_sum_of_all_weights_so_far(decay, steps):
     torch.testing.assert_close(average.module.weight.detach(), expected)
 
 
-def test_two_plays_of_one_name_are_refused():
+def test_two_players_of_one_name_are_refused():
     players, _, _ = tiny_gan()
-    with pytest.raises(ValueError, match=r"a name of its own for each play; got \['critic', 'critic'\]"):
+    with pytest.raises(ValueError, match=r"a name of its own for each player; got \['critic', 'critic'\]"):
         next(fit([players[0], players[0]], 1))
 
 

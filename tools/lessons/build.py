@@ -151,10 +151,11 @@ def reasons(lesson: Lesson, course: Course, out: Path) -> list[str]:
     """Say why `lesson` must be executed; an empty list: the outputs of its notebooks in `out` are right as they are."""
     found: list[str] = []
     for path, unrun in notebooks(lesson, course, out).items():
-        made = _kept(path).metadata.get("mmgen", {}).get("made") if path.exists() else None
+        kept = _kept(path) if path.exists() else v4.new_notebook()
+        made = kept.metadata.get("mmgen", {}).get("made")
         if made is None:
             found.append(f"{path.relative_to(out)} was not built")
-        elif made["outputs"] != outputs(_kept(path)):
+        elif made["outputs"] != outputs(kept):
             found.append(f"{path.relative_to(out)} was changed by hand")
         else:
             found += changed(made["inputs"], inputs(unrun, lesson.name))

@@ -9,6 +9,7 @@ import ast
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -82,10 +83,19 @@ def imported(code: str, package: str, root: Path) -> set[Path]:
         >>> sorted(file.name for file in imported("from mmgen_course.data import atomic", "", ROOT))
         ['__init__.py', '__init__.py', 'atomic.py']
     """
+    names = _imports(code, package)
+    if names is None:
+        return set((root / PACKAGE).rglob("*.py"))
+    return {file for name in names if name.split(".")[0] == PACKAGE for file in _files(name, root)}
+
+
+@cache
+def _imports(code: str, package: str) -> list[str] | None:
+    """Return the full name of each module that may be imported in a code, or None if it is no plain Python."""
     try:
         tree = ast.parse(code)
     except SyntaxError:
-        return set((root / PACKAGE).rglob("*.py"))
+        return None
     names = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -94,7 +104,7 @@ def imported(code: str, package: str, root: Path) -> set[Path]:
             above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             module = ".".join([*above, *([node.module] if node.module else [])])
             names += [module, *(f"{module}.{alias.name}" for alias in node.names)]
-    return {file for name in names if name.split(".")[0] == PACKAGE for file in _files(name, root)}
+    return names
 
 
 def _files(module: str, root: Path) -> list[Path]:

@@ -18,6 +18,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
+from mmgen_course.register import lesson_names
+
 ROOT = Path(__file__).resolve().parents[1]
 
 # what a kernel gets on top of the caller's environment: sets and dicts of strings iterate in one order, and what trains
@@ -43,8 +45,9 @@ class Run:
 
 
 def lesson_paths() -> list[Path]:
-    """Return the learner's notebooks in the order of the course."""
-    return sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    """Return where the learner's notebooks of the register are, in the order of the course; none outside a clone."""
+    folder = ROOT / "notebooks"
+    return [folder / f"{name}.ipynb" for name in lesson_names(folder / "lessons.toml")]
 
 
 def execute(notebook: NotebookNode, name: str = "notebook", timeout: int = 600) -> Run:

@@ -31,6 +31,7 @@ from mmgen_course.data import registry
 from mmgen_course.data.sources import Remote, Source
 from mmgen_course.grading import sandbox
 from mmgen_course.recipes import RECIPES
+from mmgen_course.register import REGISTER
 
 MMGEN = Path(sys.executable).with_name("mmgen")
 
@@ -44,9 +45,12 @@ def course(tmp_path, monkeypatch) -> Path:
     """The root of a course of two lessons, the second of which fails."""
     monkeypatch.setattr(lessons, "ROOT", tmp_path)
     (tmp_path / "notebooks").mkdir()
+    register = ""
     for name, source in {"00_welcome": "print('hello')", "01_images": "[][0]"}.items():
         notebook = v4.new_notebook(cells=[v4.new_code_cell(source, id="a")])
         nbformat.write(notebook, tmp_path / "notebooks" / f"{name}.ipynb")
+        register += f'[[lesson]]\nname = "{name}"\ntitle = "t"\nstage = "s"\nlabel = "l"\ndoes = "d"\nreading = 1\n'
+    (tmp_path / "notebooks" / "lessons.toml").write_text(register)
     return tmp_path
 
 
@@ -92,6 +96,7 @@ def test_without_notebooks_a_clone_says_how_to_build_them_and_an_installed_packa
     assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (1, "", 1)
     assert "not in the installed package: run this in a git clone" in result.stderr
     (tmp_path / "notebooks").mkdir()
+    shutil.copy(REGISTER, tmp_path / "notebooks")
     result = mmgen(command)
     assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (1, "", 1)
     assert "`make notebooks` builds" in result.stderr
@@ -369,7 +374,11 @@ def test_lab_serves_the_course_and_passes_options_on(course):
     server = subprocess.Popen([sys.executable, "-c", code, "lab", *options], env=environment)
     try:
         listing = json.loads(patiently(f"http://127.0.0.1:{port}/api/contents?token=t", server))
-        assert sorted(entry["name"] for entry in listing["content"]) == ["00_welcome.ipynb", "01_images.ipynb"]
+        assert sorted(entry["name"] for entry in listing["content"]) == [
+            "00_welcome.ipynb",
+            "01_images.ipynb",
+            "lessons.toml",
+        ]
     finally:
         command = psutil.Process(server.pid).cmdline()
         server.terminate()

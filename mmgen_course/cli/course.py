@@ -47,7 +47,7 @@ def lessons(
     from mmgen_course.lessons import ROOT, execute, lesson_paths
 
     paths = {path.stem: path for path in lesson_paths()}
-    if not paths:
+    if not paths or not all(path.exists() for path in paths.values()):
         fail(_without_lessons(ROOT))
     if unknown := sorted(set(names or []) - set(paths)):
         raise typer.BadParameter(f"no lesson {', '.join(unknown)}; there are {', '.join(paths)}")

@@ -1,11 +1,15 @@
-"""book/references.bib and the lessons that cite goes in; the page of references comes out."""
+"""The page of references, made of book/references.bib and of the lessons, which cite a work by its title in italics.
+
+Why not sphinxcontrib-bibtex: its link to an entry is a label such as [Goodfellow et al., 2014] in place of the title,
+which doubles what a lesson says in plain Markdown; and its entries lead back to citations on their own page only.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from book_lessons import plain
 from pybtex.database import Entry, Person, parse_file
 
+from tools.book.lessons import plain
 from tools.lessons.source import Lesson
 
 HEAD = """# References

@@ -1,6 +1,6 @@
 """The executed notebooks and the pages of book/ go in; build/book/html, which opens without a server, comes out.
 
-    python tools/build_book.py [--out DIR]
+    python -m tools.book [--out DIR]
 
 `make book` runs it. No notebook is executed again; a warning is an error. npm is asked once for two packages.
 """
@@ -17,13 +17,15 @@ from pathlib import Path
 
 import nbformat
 import yaml
-from book_caption import write_scripts
-from book_explorers import draw_all, explorer_html, start
-from book_lessons import book_notebook, equation_id
-from book_references import citing, read_bibliography, references_page, titles
-from book_vendor import MATHJAX, VendorError, vendor
 
 from mmgen_course.lessons import ROOT
+from mmgen_course.register import LessonEntry, read_register
+from tools.book.caption import write_scripts
+from tools.book.explorers import draw_all, explorer_html, start
+from tools.book.lessons import book_notebook, equation_id
+from tools.book.references import citing, read_bibliography, references_page, titles
+from tools.book.vendor import MATHJAX, VendorError, vendor
+from tools.data_files import marks
 from tools.lessons.build import Course, read_course
 
 BOOK = ROOT / "book"
@@ -54,15 +56,18 @@ def stage(source: Path) -> None:
     shutil.copy(mathjax, source / "_static" / "mathjax-tex-svg.js")
     # every page loads each script below _static, but those of _extra only where it names them
     write_scripts(source / "_extra", ROOT / "build" / "painter")
-    course = read_course(ROOT / "notebooks" / "source")
+    course, register = read_course(ROOT / "notebooks" / "source"), read_register()
+    (source / "_toc.yml").write_text(contents((BOOK / "_toc.yml").read_text(encoding="utf-8"), register), "utf-8")
+    config, repository = published((BOOK / "_config.yml").read_text(encoding="utf-8"))
+    (source / "_config.yml").write_text(config, encoding="utf-8")
     entries = read_bibliography(BOOK / "references.bib")
     if unused := [key for key, names in citing(entries, course.lessons).items() if not names]:
         raise BookError(f"references.bib: no lesson cites {', '.join(unused)}")
     for page in source.glob("*.md"):
         page.write_text(moved(inserted(page.read_text(encoding="utf-8"))), encoding="utf-8")
-    _lessons(source, course, titles(entries))
-    data = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
-    pages = {"references.md": references_page(entries, course.lessons), "data.md": data, "models.md": models_page()}
+    _lessons(source, course, register, titles(entries), repository)
+    pages = {"references.md": references_page(entries, course.lessons)}
+    pages["data.md"], pages["models.md"] = data_pages((ROOT / "data" / "README.md").read_text(encoding="utf-8"))
     pages["equations.md"] = linked((source / "equations.md").read_text(encoding="utf-8"))
     for name, text in pages.items():
         (source / name).write_text(text, encoding="utf-8")
@@ -70,8 +75,9 @@ def stage(source: Path) -> None:
         shutil.copy(file, source / file.name)
 
 
-def _lessons(source: Path, course: Course, papers: dict[str, str]) -> None:
-    repository = yaml.safe_load((BOOK / "_config.yml").read_text(encoding="utf-8"))["repository"]["url"]
+def _lessons(
+    source: Path, course: Course, register: list[LessonEntry], papers: dict[str, str], repository: str | None
+) -> None:
     executed = {lesson.name: executed_notebook(lesson.name) for lesson in course.lessons}
     drawn = draw_all(executed, ROOT / "build" / "explorers")
     for lesson in course.lessons:
@@ -84,7 +90,7 @@ def _lessons(source: Path, course: Course, papers: dict[str, str]) -> None:
         shutil.copytree(drawn[lesson.name], source / folder, ignore=shutil.ignore_patterns("*.json"))
         explorer = explorer_html(made, folder)
         nbformat.write(
-            book_notebook(notebook, lesson, course.equations, papers, repository, explorer),
+            book_notebook(notebook, lesson, course.equations, papers, register, repository, explorer),
             source / f"{lesson.name}.ipynb",
         )
 
@@ -131,19 +137,48 @@ def linked(ledger: str) -> str:
     return re.sub(r"^\| (\d+\.\d+) \|", lambda row: f"| [{row[1]}](#{equation_id(row[1])}) |", ledger, flags=re.M)
 
 
-def models_page() -> str:
-    """Return the Markdown page of the cards of the models that ship."""
+def data_pages(card: str) -> tuple[str, str]:
+    """Part the data card into the book's page of data and its page of models, which tools/ship.py writes there."""
+    begin, end = marks("ship.py")
+    before, models, after = re.split(f"{re.escape(begin)}|{re.escape(end)}", card)
+    data = f"{before}Each model's numbers stand on [its card](models.md).{after}"
     page = "# Model cards\n\nEvery model that ships was trained by a command of the course, on what the course itself "
-    page += "generates; how it was made, and what it then measured. What they are for, and their limits, "
-    page += "stand in the [data card](data.md).\n"
-    for path in sorted([*(ROOT / "data/weights").glob("*.json"), *(ROOT / "data/words").glob("*.json")]):
-        card = json.loads(path.read_text(encoding="utf-8"))
-        made = f"mmgen train {card['recipe']} --steps {card['steps']} --seed {card['seed']}"
-        file = f"{path.parent.name}/{path.name.removesuffix('.json')}"
-        page += f"\n## {card['recipe']}\n\n`{file}`, made by `{made}` in {card['seconds']:.0f} seconds "
-        page += "on one thread.\n\n| measured | value |\n| --- | ---: |\n"
-        page += "".join(f"| {name} | {value:.5g} |\n" for name, value in card["measured"].items())
-    return page
+    page += "generates: what it is for, how it was made, and what it then measured. Shares are of 1; an attribute is "
+    page += "counted once an object. Limits stand in the [data card](data.md).\n"
+    return data, page + re.sub("^###", "##", models, flags=re.MULTILINE)
+
+
+def contents(toc: str, register: list[LessonEntry]) -> str:
+    """Return the book's contents, with the lessons of the register in their place.
+
+    Example:
+        >>> gan = LessonEntry("07_gan", "GAN", "Generator", "GAN")
+        >>> contents("parts: [{caption: Lessons, chapters: []}]", [gan])
+        'parts:\\n- caption: Lessons\\n  chapters:\\n  - file: 07_gan\\n'
+    """
+    table = yaml.safe_load(toc)
+    [lessons] = [part for part in table["parts"] if part.get("caption") == "Lessons"]
+    lessons["chapters"] = [{"file": entry.name} for entry in register if not entry.to_come]
+    return yaml.safe_dump(table, sort_keys=False)
+
+
+def published(config: str) -> tuple[str, str | None]:
+    """Return the configuration to render with, and the address where the course is published.
+
+    As long as the address has OWNER in it, there is none: not for our links, and not for the theme's.
+
+    Example:
+        >>> published("repository: {url: https://github.com/OWNER/course}")
+        ('{}\\n', None)
+        >>> published("repository: {url: https://github.com/us/course}")[1]
+        'https://github.com/us/course'
+    """
+    options = yaml.safe_load(config)
+    address = options["repository"]["url"]
+    if "OWNER" in address:
+        del options["repository"]
+        return yaml.safe_dump(options, sort_keys=False), None
+    return config, address
 
 
 def render(source: Path, out: Path) -> None:
@@ -170,7 +205,7 @@ def main(arguments: list[str] | None = None) -> None:
         stage(out / "source")
         render(out / "source", out)
     except (BookError, VendorError) as error:
-        sys.exit(f"build_book: {error}")
+        sys.exit(f"book: {error}")
     print(f"book: open {out / 'html' / 'index.html'} (made in {time.monotonic() - start:.0f} s)")
 
 

@@ -26,7 +26,6 @@ import matplotlib as mpl
 import PIL.Image
 import torch
 import yaml
-from book_cache import stamp
 from matplotlib.figure import Figure
 from nbformat import NotebookNode
 from torch import Tensor
@@ -35,6 +34,7 @@ from tqdm import tqdm
 from mmgen_course import show, widgets
 from mmgen_course.grading.inside.cells import Statement, needed, statements
 from mmgen_course.lessons import ENVIRONMENT, ROOT
+from tools.book.cache import stamp
 
 VALUES: dict[str, dict[str, list[Any]]] = yaml.safe_load((ROOT / "book" / "explorers.yml").read_text(encoding="utf-8"))
 KINDS: dict[Any, str] = {
@@ -66,7 +66,7 @@ def draw_all(notebooks: Mapping[str, NotebookNode], cache: Path) -> dict[str, Pa
         cache.mkdir(parents=True, exist_ok=True)
         os.environ.update(ENVIRONMENT)
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["book_explorers", "mmgen_course.pipeline"])  # PyTorch is imported once
+        context.set_forkserver_preload(["tools.book.explorers", "mmgen_course.pipeline"])  # PyTorch is imported once
         with ProcessPoolExecutor(2, context, max_tasks_per_child=1) as pool:
             drawn = pool.map(draw, undrawn, [codes[name] for name in undrawn], undrawn.values())
             list(tqdm(drawn, "explorers", len(undrawn)))

@@ -12,6 +12,7 @@ def stamp(*made_of: object) -> str:
         >>> stamp("a lesson") == stamp("a lesson"), stamp("a lesson") == stamp("another"), len(stamp())
         (True, False, 16)
     """
-    files = [*(ROOT / "mmgen_course").rglob("*.py"), *(ROOT / "tools").glob("book_*.py"), ROOT / "data/registry.txt"]
+    code = [*(ROOT / "mmgen_course").rglob("*.py"), *(ROOT / "tools" / "book").glob("*.py")]
+    files = [*code, ROOT / "data/registry.txt"]
     hashes = [hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)]
     return hashlib.sha256(repr((hashes, made_of)).encode()).hexdigest()[:16]

@@ -1,15 +1,17 @@
 r"""A lesson's executed notebook and its source go in; the notebook that the book renders comes out.
 
 What it adds is only for the book: references to equations and papers become links, the lesson is shown its place in
-the flow of data, and its explorer, which needs a kernel, becomes one that does not (book_explorers).
+the flow of data, and its explorer, which needs a kernel, becomes one that does not (`explorers`).
 """
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import groupby
 
 from nbformat import NotebookNode, v4
 
+from mmgen_course.register import LessonEntry
 from tools.lessons.equations import EQUATION, LABEL, REFERENCE
 from tools.lessons.solutions import learner_text
 from tools.lessons.source import Cell, Lesson
@@ -18,18 +20,7 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 
 MARKER = re.compile(r"^ *# (?:BEGIN|END) SOLUTION\n", re.MULTILINE)
 WATCHED = '<p class="watched">In JupyterLab you watch this training: a bar, its losses, and what the model draws.</p>'
-
-# the flow of data: stage, and its lessons with what they are called on the small map
-FLOW: dict[str, dict[str, str]] = {
-    "Start": {"00_welcome": "a sentence"},
-    "Raw to tensors": {"01_images": "images", "02_text": "text"},
-    "Features": {"03_cnn_features": "of pictures", "04_glove_features": "of words"},
-    "Fusion": {"05_attention": "attention", "06_shared_space": "one space"},
-    "Generator": {"07_gan": "GAN", "08_vae": "VAE"},
-    "Judge": {"09_evaluation": "evaluation"},
-    "All of it": {"10_text_to_image": "text to image"},
-    "Beside it": {"15_formulas_that_look_right": "wrong formulas"},
-}
+NEXT = re.compile(r"^Next: \*\*(\d+)\. ([^*]+)\*\*", re.MULTILINE)
 
 
 def book_notebook(
@@ -37,7 +28,8 @@ def book_notebook(
     lesson: Lesson,
     numbers: Mapping[str, str],
     papers: Mapping[str, str],
-    repository: str,
+    register: list[LessonEntry],
+    repository: str | None,
     explorer: str,
 ) -> NotebookNode:
     """Return what the book renders of a lesson.
@@ -47,7 +39,8 @@ def book_notebook(
         lesson: its source, where equations still have labels.
         numbers: label -> number of every equation of the course.
         papers: plain title -> key of every paper in the bibliography.
-        repository: address of the course on a code host, for the launch links.
+        register: all lessons of the course.
+        repository: address of the course on a code host, for the launch links; None where it is not published.
         explorer: of the lesson, as HTML.
     """
     still = v4.new_output("display_data", data={"text/html": explorer})
@@ -56,7 +49,7 @@ def book_notebook(
         new = v4.new_markdown_cell() if cell.kind == "markdown" else v4.new_code_cell()
         new |= {"id": node.id, "metadata": {k: v for k, v in node.metadata.items() if k in {"tags", "mystnb"}}}
         if cell.kind == "markdown":
-            new.source = markdown(cell, numbers, papers)
+            new.source = next_linked(markdown(cell, numbers, papers), register)
         else:
             new |= {"source": MARKER.sub("", node.source), "execution_count": node.execution_count}
             if cell.is_exercise:  # what to write is in sight, the answer below it is folded
@@ -68,7 +61,7 @@ def book_notebook(
                 new.outputs = [v4.new_output("display_data", data={"text/html": WATCHED})]
         cells.append(new)
     title, _, rest = cells[0].source.partition("\n")
-    cells[0].source = f"{title}\n\n{flow(lesson.name)}{launch(lesson.name, repository)}\n\n{rest}"
+    cells[0].source = f"{title}\n\n{flow(lesson.name, register)}{launch(lesson.name, repository)}\n\n{rest}"
     kept = {k: executed.metadata[k] for k in ("kernelspec", "language_info", "mmgen") if k in executed.metadata}
     return v4.new_notebook(cells=cells, metadata=kept)
 
@@ -119,23 +112,50 @@ def plain(title: str) -> str:
     return " ".join(title.replace("{", "").replace("}", "").lower().split())
 
 
-def flow(name: str) -> str:
-    """Return the small map of the flow of data, with lesson `name` marked, as HTML."""
+def next_linked(text: str, register: Iterable[LessonEntry]) -> str:
+    """Make a link to its lesson of what a lesson names as the next, unless that is still to come.
+
+    Example:
+        >>> next_linked("Next: **8. The VAE**, at last.", [LessonEntry("08_vae", "VAE", "Generator", "VAE")])
+        'Next: [**8. The VAE**](08_vae.ipynb), at last.'
+    """
+    names = {entry.number: entry.name for entry in register if not entry.to_come}
+
+    def link(found: re.Match[str]) -> str:
+        name = names.get(int(found[1]))
+        return f"Next: [**{found[1]}. {found[2]}**]({name}.ipynb)" if name else found[0]
+
+    return NEXT.sub(link, text)
+
+
+def flow(name: str, register: Iterable[LessonEntry]) -> str:
+    """Return the small map of the flow of data, with lesson `name` marked, as HTML; lessons to come have no link."""
     stages = []
-    for stage, lessons in FLOW.items():
-        links = []
-        for other, called in lessons.items():
-            here = ' aria-current="page"' if other == name else ""
-            links.append(f'<a href="{other}.html"{here}>{int(other[:2])} {html.escape(called)}</a>')
-        stages.append(f"<li><span>{html.escape(stage)}</span>{''.join(links)}</li>")
+    for stage, entries in groupby(register, lambda entry: entry.stage):
+        lessons = []
+        for entry in entries:
+            called = f"{entry.number} {html.escape(entry.label)}"
+            here = ' aria-current="page"' if entry.name == name else ""
+            link = f'<a href="{entry.name}.html"{here}>{called}</a>'
+            lessons.append(f"<em>{called}, to come</em>" if entry.to_come else link)
+        stages.append(f"<li><span>{html.escape(stage)}</span>{''.join(lessons)}</li>")
     return f'<nav class="flow" aria-label="You are here"><p>You are here</p><ol>{"".join(stages)}</ol></nav>'
 
 
-def launch(name: str, repository: str) -> str:
-    """Return where the lesson can be run, as HTML: JupyterLab on this machine, Colab, Binder."""
+def launch(name: str, repository: str | None) -> str:
+    """Return where the lesson can be run, as HTML: JupyterLab on this machine and, where published, Binder and Colab.
+
+    Example:
+        >>> "Binder" in launch("07_gan", None), "Binder" in launch("07_gan", "https://github.com/us/course")
+        (False, True)
+    """
     path = f"notebooks/{name}.ipynb"
+    here = f"Work through it: <code>make lab</code>, then <code>{path}</code>"
+    terms = 'What a term means stands in the <a href="glossary.html">glossary</a>.'
+    if repository is None:
+        return f'<p class="launch">{here}. {terms}</p>'
     colab = f"{repository.replace('https://github.com/', 'https://colab.research.google.com/github/')}/blob/main/{path}"
     binder = f"{repository.replace('https://github.com/', 'https://mybinder.org/v2/gh/')}/main?urlpath=lab/tree/{path}"
     first = f"<code>%pip install git+{repository}</code>"
     elsewhere = f'<a href="{binder}">Binder</a>, or <a href="{colab}">Colab</a>, where {first} comes first'
-    return f'<p class="launch">Work through it: <code>make lab</code>, then <code>{path}</code>; on {elsewhere}.</p>'
+    return f'<p class="launch">{here}; on {elsewhere}. {terms}</p>'

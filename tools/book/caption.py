@@ -1,6 +1,6 @@
 """The box that draws a reader's sentence: the painter and the package's words go in, what its page loads comes out.
 
-The painter becomes an ONNX file, which onnxruntime-web runs (book_vendor). The lists of words, phrases and sentences
+The painter becomes an ONNX file, which onnxruntime-web runs (`vendor`). The lists of words, phrases and sentences
 are the package's own, so that the page reads a caption as `scenes.parse` does.
 """
 
@@ -15,8 +15,6 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from book_cache import stamp
-from book_vendor import ONNX_RUNTIME, vendor
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -27,13 +25,15 @@ from mmgen_course.lessons import ROOT
 from mmgen_course.pipeline import OutsideTheWorld
 from mmgen_course.recipes.text_to_image import LATENTS, load_painter
 from mmgen_course.scenes import BACKGROUNDS, RELATIONS, TRAINING_WORDS, UnknownWords, parsing, words, world
+from tools.book.cache import stamp
+from tools.book.vendor import ONNX_RUNTIME, vendor
 
 SOURCE = ROOT / "book/caption"
 PLACE = "caption"  # of what the page loads, as the page sees it
 PICTURES, SIZE = 4, 128  # drawn at a time, and how many pixels high and wide
 LONGEST = 64  # words of a caption
 PIECE = 3_000_000  # characters of a script in parts/: after each, the page tells how far it is
-MADE = "// made by tools/book_caption.py\n"
+MADE = "// made by tools/book/caption.py\n"
 
 
 class OnPage(nn.Module):

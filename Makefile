@@ -2,7 +2,7 @@
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env lab lessons notebooks book test lint walk bench pins clean
+.PHONY: help env lab lessons notebooks lesson book test lint walk bench pins clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,7 +19,11 @@ lessons: env  ## run every lesson headless, then print minutes and peak memory o
 
 notebooks: env  ## build notebooks/*.ipynb, the tables of lessons and equations, from notebooks/
 	$(VENV)/python -m tools.lessons
-	$(VENV)/python -m tools.lessons.ledger
+	$(VENV)/python -m tools.register
+
+lesson: env  ## begin a lesson, such as NAME=16_captions: source, exercise, checks, entry in the register
+	$(VENV)/python -m tools.lessons.new $(NAME)
+	$(VENV)/python -m tools.lessons $(NAME)
 	$(VENV)/python -m tools.register
 
 book: env  ## render build/book/html from the notebooks; npm fetches its scripts once

@@ -2,7 +2,7 @@
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env lab lessons notebooks lesson book test lint walk bench pins clean
+.PHONY: help env lab lessons notebooks lesson book test lint walk bench retrain pins clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ walk:  ## walk as a newcomer: a fresh clone, its environment, a picture of a sen
 
 bench: env  ## time the package against what a learner would use instead
 	for name in render glove attention training kills sampling; do $(VENV)/python benchmarks/$$name.py || exit 1; done
+
+retrain: env  ## train anew what a change has made stale: says what and for how long, and asks
+	$(VENV)/python -m tools.retrain
 
 pins: env  ## resolve pyproject.toml into requirements.txt and environment.yml
 	$(VENV)/python -m tools.pins

@@ -17,7 +17,7 @@ from nbgrader.utils import is_grade, is_locked, is_solution
 
 import tools.lessons.build
 from mmgen_course.exercises import Exercise, all_exercises
-from mmgen_course.lessons import ROOT, execute
+from mmgen_course.notebooks.run import ROOT, execute
 from tools.lessons.build import Course, build, check_leaks, learner_notebook, main, read_course, solution_notebook
 from tools.lessons.inputs import imported, inputs
 from tools.lessons.outputs import settle, to_bytes
@@ -587,7 +587,7 @@ def test_an_interrupted_build_leaves_what_was_there(tmp_path):
     with pytest.raises(LessonError, match="00_tiny, cell 1: ZeroDivisionError: division by zero"):
         build(course.lessons[0], course, tmp_path)
     assert (tmp_path / "00_tiny.ipynb").read_text() == "as before"
-    assert not list(tmp_path.glob("*.tmp"))
+    assert not list(tmp_path.glob("*.partial"))
 
 
 def test_a_solutions_notebook_goes_when_its_lesson_has_no_exercise(tmp_path):

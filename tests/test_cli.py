@@ -25,7 +25,7 @@ import typer
 from nbformat import v4
 from typer.testing import CliRunner
 
-from mmgen_course import data, doctor, lessons
+from mmgen_course import data, doctor
 from mmgen_course.cli import app
 from mmgen_course.data import registry
 from mmgen_course.data.sources import Remote, Source
@@ -43,7 +43,7 @@ def mmgen(*arguments: str):
 @pytest.fixture
 def course(tmp_path, monkeypatch) -> Path:
     """The root of a course of two lessons, the second of which fails."""
-    monkeypatch.setattr(lessons, "ROOT", tmp_path)
+    monkeypatch.setattr("mmgen_course.notebooks.run.ROOT", tmp_path)
     (tmp_path / "notebooks").mkdir()
     register = ""
     for name, source in {"00_welcome": "print('hello')", "01_images": "[][0]"}.items():
@@ -91,7 +91,7 @@ def test_a_lesson_that_does_not_exist_is_wrong_usage(course):
 def test_without_notebooks_a_clone_says_how_to_build_them_and_an_installed_package_that_it_has_none(
     command, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(lessons, "ROOT", tmp_path)
+    monkeypatch.setattr("mmgen_course.notebooks.run.ROOT", tmp_path)
     result = mmgen(command)
     assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (1, "", 1)
     assert "not in the installed package: run this in a git clone" in result.stderr
@@ -366,8 +366,8 @@ def test_lab_serves_the_course_and_passes_options_on(course):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     code = (
-        "import os; from pathlib import Path; from mmgen_course import cli, lessons;"
-        "lessons.ROOT = Path(os.environ['COURSE']); cli.main()"
+        "import os; from pathlib import Path; from mmgen_course import cli; from mmgen_course.notebooks import run;"
+        "run.ROOT = Path(os.environ['COURSE']); cli.main()"
     )
     options = ["--no-browser", "--port", str(port), "--allow-root", "--IdentityProvider.token=t"]
     environment = os.environ | {"HOME": str(course / "home"), "COURSE": str(course)}

@@ -13,7 +13,7 @@ import pytest
 from nbformat import NotebookNode, v4
 from PIL import Image
 
-from mmgen_course.lessons import ROOT, execute, lesson_paths
+from mmgen_course.notebooks.run import ROOT, execute, lesson_paths
 from mmgen_course.register import lesson_names
 from tools.lessons.build import build, read_course
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 
 from mmgen_course.data import ROOT
-from mmgen_course.lessons import ROOT as PROJECT
+from mmgen_course.notebooks.run import ROOT as PROJECT
 from mmgen_course.recipes import RECIPES, Recipe, read_card
 from mmgen_course.scenes.corpus import sentences
 from tools import ship

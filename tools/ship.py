@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 
 from mmgen_course.data import ROOT
-from mmgen_course.lessons import ROOT as PROJECT
+from mmgen_course.notebooks.run import ROOT as PROJECT
 from mmgen_course.recipes import RECIPES, Recipe, card_path, read_card
 from tools.data_files import register, write_between
 

@@ -252,7 +252,7 @@ def test_what_cannot_be_fetched_is_told_before_anything_is_drawn(
 
 
 def test_a_section_that_a_page_inserts_must_exist() -> None:
-    assert "canaries" in build_book.inserted('<!-- insert README.md "Teach with it" -->')
+    assert "escape tests" in build_book.inserted('<!-- insert README.md "Teach with it" -->')
     with pytest.raises(build_book.BookError, match="No such thing"):
         build_book.inserted('<!-- insert README.md "No such thing" -->')
 

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from mmgen_course.lessons import ROOT
+from mmgen_course.notebooks.run import ROOT
 
 
 def stamp(*made_of: object) -> str:

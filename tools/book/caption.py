@@ -19,9 +19,10 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmgen_course.data.atomic import replacing
 from mmgen_course.features.glove import load_scene_vectors
 from mmgen_course.generators.vae_nets import by_numbers
-from mmgen_course.lessons import ROOT
+from mmgen_course.notebooks.run import ROOT
 from mmgen_course.pipeline import OutsideTheWorld
 from mmgen_course.recipes.text_to_image import LATENTS, load_painter
 from mmgen_course.scenes import BACKGROUNDS, RELATIONS, TRAINING_WORDS, UnknownWords, parsing, words, world
@@ -157,7 +158,6 @@ def painter(cache: Path) -> Path:
     if not file.exists():
         shutil.rmtree(cache, ignore_errors=True)
         cache.mkdir(parents=True)
-        unfinished = file.with_suffix(".tmp")
-        unfinished.write_bytes(exported())
-        unfinished.replace(file)
+        with replacing(file) as partial:
+            partial.write_bytes(exported())
     return file

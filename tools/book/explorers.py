@@ -32,8 +32,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from mmgen_course import show, widgets
-from mmgen_course.grading.inside.cells import Statement, needed, statements
-from mmgen_course.lessons import ENVIRONMENT, ROOT
+from mmgen_course.data.atomic import replacing
+from mmgen_course.notebooks.cells import Statement, needed, statements
+from mmgen_course.notebooks.run import ENVIRONMENT, ROOT
 from tools.book.cache import stamp
 
 VALUES: dict[str, dict[str, list[Any]]] = yaml.safe_load((ROOT / "book" / "explorers.yml").read_text(encoding="utf-8"))
@@ -96,12 +97,10 @@ def draw(name: str, code: list[str], folder: Path) -> None:
     with patch.object(widgets, "explorer", catch), contextlib.redirect_stdout(io.StringIO()):
         for statement in needed(list(_changing(statements(code)[0])), PANEL):
             exec(compile(statement.tree, f"{name}, cell {statement.cell}", "exec"), space)
-    unfinished = folder.with_suffix(".tmp")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir()
-    made = frames(asked["function"], asked["controls"], VALUES.get(name, {}), unfinished)
-    (unfinished / "frames.json").write_text(json.dumps(made), encoding="utf-8")
-    unfinished.replace(folder)
+    with replacing(folder) as partial:
+        partial.mkdir()
+        made = frames(asked["function"], asked["controls"], VALUES.get(name, {}), partial)
+        (partial / "frames.json").write_text(json.dumps(made), encoding="utf-8")
 
 
 def _changing(found: list[Statement]) -> Iterator[Statement]:

@@ -11,7 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmgen_course.lessons import ROOT
+from mmgen_course.notebooks.run import ROOT
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from nbformat import NotebookNode, from_dict, v4
 
 from mmgen_course.data.atomic import replacing
-from mmgen_course.lessons import ROOT, Run, execute
+from mmgen_course.notebooks.run import ROOT, NotebookRun, execute
 from tools.lessons.equations import labels, number_equations, numbered
 from tools.lessons.grades import check_lessons, grading
 from tools.lessons.inputs import changed, inputs, outputs
@@ -134,7 +134,7 @@ def notebooks(lesson: Lesson, course: Course, out: Path) -> dict[Path, NotebookN
     return unrun
 
 
-def build(lesson: Lesson, course: Course, out: Path) -> list[Run]:
+def build(lesson: Lesson, course: Course, out: Path) -> list[NotebookRun]:
     """Execute `lesson`, write its notebooks to `out`, and return the learner's run and the solutions' if any."""
     unrun = notebooks(lesson, course, out)
     runs = {path: _run(notebook, lesson) for path, notebook in unrun.items()}
@@ -198,7 +198,7 @@ def _remove_lost_solutions(lesson: Lesson, out: Path) -> None:
         (out / "solutions" / f"{lesson.name}.ipynb").unlink(missing_ok=True)
 
 
-def _run(notebook: NotebookNode, lesson: Lesson) -> Run:
+def _run(notebook: NotebookNode, lesson: Lesson) -> NotebookRun:
     run = execute(notebook, lesson.name)
     if run.error:
         raise LessonError(f"notebooks/source/{run.error}")

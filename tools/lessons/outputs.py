@@ -15,7 +15,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from mmgen_course.lessons import ROOT
+from mmgen_course.notebooks.run import ROOT
 from tools.lessons.source import Cell, Lesson, LessonError
 
 IGNORED = "nbval-ignore-output"

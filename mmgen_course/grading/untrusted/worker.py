@@ -1,4 +1,4 @@
-"""The learner's process: cells and questions come in over a socket, answers go out; only values are believed."""
+"""The learner's process: it runs cells and answers questions over a socket; of its answers only values are believed."""
 
 import ast
 import linecache
@@ -10,30 +10,30 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from mmgen_course.exercises.asking import ask
-from mmgen_course.exercises.wording import MOST_OF_AN_ERROR, cut, is_a_stub, message
-from mmgen_course.grading import wire
-from mmgen_course.grading.inside.cells import Statement, needed, statements
+from mmgen_course.exercises.messages import MOST_OF_AN_ERROR, cut, is_a_stub, message
+from mmgen_course.exercises.run_answer import run_answer
+from mmgen_course.grading import protocol
+from mmgen_course.notebooks.cells import Statement, needed, statements
 
 
 def serve(channel: socket.socket) -> None:
-    """Answer the questions of the judge until it ends.
+    """Answer the questions of the grader until it ends.
 
     First comes the list of cells; then, again and again, {"ask": name, "way", "case", "id"}. The answer is {"id",
     "state", ...} with a "value" and "changed" where the state is "answered", else with a "reason".
     """
-    cells = wire.receive(channel)
+    cells = protocol.receive(channel)
     notebook = Notebook(cells)
     while True:
         try:
-            question = wire.receive(channel)
+            question = protocol.receive(channel)
         except (EOFError, OSError):
             return
         answer = notebook.answered(question)
         try:
-            wire.send(channel, {"id": question["id"], **answer})
-        except wire.ProtocolError as error:
-            wire.send(channel, {"id": question["id"], "state": "error", "reason": str(error), "notes": []})
+            protocol.send(channel, {"id": question["id"], **answer})
+        except protocol.ProtocolError as error:
+            protocol.send(channel, {"id": question["id"], "state": "error", "reason": str(error), "notes": []})
 
 
 class Notebook:
@@ -52,12 +52,12 @@ class Notebook:
         try:
             function = self.function(name)
             if function is None:
-                return {"state": "undone", "reason": self.missing(name), "notes": self.told(name)}
-            seen = ask(question["way"], function, question["case"])
+                return {"state": "not done", "reason": self.missing(name), "notes": self.notes_on(name)}
+            seen = run_answer(question["way"], function, question["case"])
         except BaseException as error:  # SystemExit too: whatever it is, it is the learner's to read
             state, reason = failure(error)
-            return {"state": state, "reason": reason, "notes": self.told(name)}
-        return {"state": "answered", "value": seen.value, "changed": seen.changed, "notes": self.told(name)}
+            return {"state": state, "reason": reason, "notes": self.notes_on(name)}
+        return {"state": "answered", "value": seen.value, "changed": seen.changed, "notes": self.notes_on(name)}
 
     def function(self, name: str) -> Callable[..., Any] | None:
         """What the notebook calls `name`, once the statements that it needs have run."""
@@ -84,18 +84,18 @@ class Notebook:
         """Why there is no function of this name."""
         return self.problems.get(name, f"there is no {name} in the notebook")
 
-    def told(self, name: str) -> list[str]:
-        """What is to be said beside the answer."""
+    def notes_on(self, name: str) -> list[str]:
+        """What to tell the learner beside the answer."""
         defined = [s.cell for s in self.found if name in s.binds]
         twice = [f"{name} is defined {len(defined)} times; the last counts"] if len(defined) > 1 else []
         return [*self.notes, *twice, *(problem for problem in self.problems.values())][:20]
 
 
 def failure(error: BaseException) -> tuple[str, str]:
-    """The state that an error means, "undone" or "error", and what to tell the learner: the error, and the line."""
+    """The state that an error means, "not done" or "error", and what to tell the learner: the error, and the line."""
     try:
         if isinstance(error, NotImplementedError) and is_a_stub(error):
-            return "undone", str(error) or "nothing written yet"
+            return "not done", str(error) or "nothing written yet"
         lines = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith("<cell")]
         line = f" (line: {lines[-1].line})" if lines and lines[-1].line else ""
         return "error", cut(message(error) + line, MOST_OF_AN_ERROR)

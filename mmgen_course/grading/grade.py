@@ -1,4 +1,4 @@
-"""A submission goes in, the verdicts on its exercises come out: the judge asks the worker, and believes values alone.
+"""Grades one submission: asks its worker process for the value of each exercise, and believes values alone.
 
 The inputs are drawn from a secret, the right answers never leave this process, and what comes back is compared here, by
 the same `compared` as in the learner's notebook.
@@ -12,29 +12,29 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mmgen_course.exercises import Exercise, Verdict, exercises_of
-from mmgen_course.exercises.asking import Seen
 from mmgen_course.exercises.exercise import cases, compared
-from mmgen_course.grading import wire
+from mmgen_course.exercises.run_answer import Observation
+from mmgen_course.grading import protocol
 from mmgen_course.grading.sandbox import Infrastructure, Sandbox, Worker
 from mmgen_course.grading.submissions import Submission, readable
 
 SECONDS = 10.0  # for the cells and the five cases of one exercise, by the clock
 TRIES = 3
 LONGEST = 500  # characters of a sentence
-SPARE = 60.0  # seconds beside those of the exercises, after which a worker is ended whatever the judge does
+SPARE = 60.0  # seconds beside those of the exercises, after which a worker is ended whatever the grader does
 LATE = {"step": "torch._dynamo"}  # which torch's optimisers import at their first step, in seconds of the learner's
-BY_LIMIT = {"judge": "protocol", "time": "timeout", "memory": "limit", "processes": "limit"}
+BY_LIMIT = {"hung up": "protocol", "time": "timeout", "memory": "limit", "processes": "limit"}
 
 
 @dataclass
 class Result:
-    """What came of one exercise.
+    """The result of one exercise.
 
     Attributes:
-        state: "right", "wrong", "error", "timeout", "limit" (too much memory), "protocol" (what came was no answer),
-            "undone", or "not graded" (our fault).
+        state: "right", "wrong", "error", "timeout", "limit" (too much memory), "protocol" (what arrived was no answer),
+            "not done", or "not graded" (our fault).
         points, of: earned, and what the exercise is worth.
-        reason: what was expected and what came, or what the code did.
+        reason: what was expected and what the answer gave, or what the code did.
         mistake, hint: of the known misconception that answers as this answer does, or None and "".
         notes: about the notebook's cells.
     """
@@ -128,14 +128,14 @@ def _one(worker: Worker, exercise: Exercise, secret: bytes, seconds: float) -> R
     digest = hmac.new(secret, exercise.name.encode(), "sha256").digest()
     drawn = cases(exercise, int.from_bytes(digest[:7], "big"))
     end = time.monotonic() + seconds
-    seen: list[Seen] = []
+    seen: list[Observation] = []
     notes: list[str] = []
     for case in drawn:
         answer = _answer(worker, exercise, case, end)
         notes = answer["notes"]
         if answer["state"] != "answered":
             return Result(answer["state"], 0, exercise.points, answer["reason"], notes=notes)
-        seen.append(Seen(answer["value"], answer["changed"]))
+        seen.append(Observation(answer["value"], answer["changed"]))
         if seen[-1].changed:
             break
     return _result(compared(exercise, drawn, seen), notes)
@@ -151,9 +151,9 @@ def _answer(worker: Worker, exercise: Exercise, case: tuple[Any, ...], end: floa
     question = {"id": number, "ask": exercise.name, "way": exercise.way, "case": case}
     try:
         return _checked(worker.ask(question, end), number)
-    except wire.ProtocolError as error:
+    except protocol.ProtocolError as error:
         worker.end()
-        raise Ended("protocol", f"what came was no answer: {_cut(str(error))}") from None
+        raise Ended("protocol", f"what arrived was no answer: {_cut(str(error))}") from None
     except TimeoutError:
         worker.end()
         raise Ended("timeout", "no answer in time: does a loop never end?") from None
@@ -168,19 +168,19 @@ def _answer(worker: Worker, exercise: Exercise, case: tuple[Any, ...], end: floa
 def _checked(answer: Any, number: int) -> dict[str, Any]:
     # its type first: a tensor compares with anything, and the outcome is no truth value
     if not isinstance(answer, dict) or type(answer.get("id")) is not int or answer["id"] != number:
-        raise wire.ProtocolError("it answers no question that was asked")
+        raise protocol.ProtocolError("it answers no question that was asked")
     notes = answer.get("notes")
     if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
-        raise wire.ProtocolError("it has no notes")
+        raise protocol.ProtocolError("it has no notes")
     notes = [_cut(note) for note in notes[:20]]
     state = answer.get("state")
     if not isinstance(state, str):
-        raise wire.ProtocolError("it has no state")
-    if state in ("undone", "error") and isinstance(answer.get("reason"), str):
+        raise protocol.ProtocolError("it has no state")
+    if state in ("not done", "error") and isinstance(answer.get("reason"), str):
         return {"state": state, "reason": _cut(answer["reason"]), "notes": notes}
     changed = answer.get("changed")
     if state != "answered" or "value" not in answer or not (changed is None or type(changed) is int):
-        raise wire.ProtocolError("it has no value")
+        raise protocol.ProtocolError("it has no value")
     return {**answer, "notes": notes}
 
 
@@ -191,7 +191,7 @@ def _ending(report: dict[str, Any]) -> str:
         "memory": "more memory than a notebook may use",
         "processes": "more processes and threads than a notebook may start",
         "time": "no answer in time",
-        "judge": "the process closed the channel on which answers go",
+        "hung up": "the process closed the channel on which answers go",
     }
     return how[report["ended"]]
 

@@ -1,6 +1,6 @@
-"""The results of a class go in, what an instructor wants to know of them comes out: counts, mistakes, remarks.
+"""Statistics of a class's results: points, what each exercise came to, the mistakes made most often, remarks.
 
-`report` shows it.
+`report` shows them.
 """
 
 import json
@@ -12,9 +12,9 @@ from statistics import mean, median
 from typing import Any
 
 from mmgen_course.exercises import all_exercises
+from mmgen_course.exercises.feedback.render import HEADINGS
+from mmgen_course.grading.bubblewrap import PACKAGE
 from mmgen_course.grading.results import Outcome
-from mmgen_course.grading.walls import PACKAGE
-from mmgen_course.verdicts.shown import HEADINGS
 
 WORDS = HEADINGS | {
     "limit": "✗ needed too much memory, or too many processes",
@@ -22,7 +22,7 @@ WORDS = HEADINGS | {
     "not graded": "○ not graded yet",
 }
 # the colour of a state; every other one is "stopped": the code did not get as far as an answer
-GROUPS = {"right": "right", "wrong": "other", "undone": "undone", "not graded": "nothing"}
+GROUPS = {"right": "right", "wrong": "other", "not done": "todo", "not graded": "nothing"}
 UNTOLD = {"state": "not graded", "points": 0, "of": 0, "reason": "", "mistake": None, "hint": ""}
 MOST_BARS = 25
 MOST_NAMES = 5
@@ -50,7 +50,8 @@ def _remarks(outcome: Outcome, files: list[str], owners: list[str]) -> Iterator[
         yield f"{len(files)} notebooks of this student for this lesson: {_some(files)}"
     if others := sorted(set(owners) - {outcome["student"]}):
         states = {result["state"] for result in outcome["exercises"].values()}
-        yield f"the same file as {_some(others)}, byte for byte{', with nothing done in it' * (states == {'undone'})}"
+        empty = ", with nothing done in it" if states == {"not done"} else ""
+        yield f"the same file as {_some(others)}, byte for byte{empty}"
 
 
 def _some(names: list[str]) -> str:

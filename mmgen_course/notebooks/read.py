@@ -1,4 +1,4 @@
-"""A notebook's bytes go in, the source of its code cells comes out, or a sentence that says why not.
+"""Reads the source of the code cells from a notebook's bytes, whoever wrote them, or says why that cannot be.
 
 Nothing of it is executed, and nothing but the code of the cells is believed: no metadata, no output, no kernel.
 """

@@ -11,8 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmgen_course.exercises.asking import Net, Other
-from mmgen_course.grading import wire
+from mmgen_course.exercises.run_answer import Net, Other
+from mmgen_course.grading import protocol
 
 NUMBERS = st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.floats(allow_nan=False) | st.text(max_size=20)
 VALUES = st.recursive(
@@ -29,59 +29,59 @@ VALUES = st.recursive(
 def sent_over(value):
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        thread = threading.Thread(target=wire.send, args=(ours, value))
+        thread = threading.Thread(target=protocol.send, args=(ours, value))
         thread.start()
-        came = wire.receive(theirs, time.monotonic() + 5)
+        got = protocol.receive(theirs, time.monotonic() + 5)
         thread.join()
-    return came
+    return got
 
 
 def received(raw: bytes):
     ours, theirs = socket.socketpair()
     with ours, theirs:
         threading.Thread(target=ours.sendall, args=(raw,), daemon=True).start()
-        return wire.receive(theirs, time.monotonic() + 2)
+        return protocol.receive(theirs, time.monotonic() + 2)
 
 
 @given(VALUES)
 @settings(max_examples=200, deadline=None)
 def test_plain_values_arrive_with_their_types(value):
-    came = sent_over(value)
-    assert came == value
-    assert repr(came) == repr(value)  # 1 is not True, a tuple no list
+    got = sent_over(value)
+    assert got == value
+    assert repr(got) == repr(value)  # 1 is not True, a tuple no list
 
 
-@pytest.mark.parametrize("name", sorted(wire.TYPES))
+@pytest.mark.parametrize("name", sorted(protocol.TYPES))
 @pytest.mark.parametrize("shape", [(), (0,), (2, 3), (2, 0, 3)])
 def test_tensors_arrive_bit_for_bit(name, shape):
     value = (10 * torch.randn(shape, generator=torch.Generator().manual_seed(0))).to(getattr(torch, name))
-    came = sent_over(value)
-    assert came.dtype == value.dtype
-    assert came.shape == value.shape
-    assert torch.equal(came, value)
+    got = sent_over(value)
+    assert got.dtype == value.dtype
+    assert got.shape == value.shape
+    assert torch.equal(got, value)
 
 
 def test_views_gradients_conjugates_and_subclasses_arrive_as_plain_tensors():
     x = torch.randn(3, 4, requires_grad=True)
     for value in (x, x.T, torch.nn.Parameter(x.detach()), x[:, ::2], torch.randn(3, dtype=torch.complex64).conj()):
-        came = sent_over(value)
-        assert type(came) is torch.Tensor
-        assert not came.requires_grad
-        assert torch.equal(came, value.detach())
+        got = sent_over(value)
+        assert type(got) is torch.Tensor
+        assert not got.requires_grad
+        assert torch.equal(got, value.detach())
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, -0.0, 5e-324, 1e308])
 def test_odd_floats_arrive(value):
-    came = sent_over(value)
-    assert math.copysign(1, came) == math.copysign(1, value)
-    assert repr(came) == repr(value)
+    got = sent_over(value)
+    assert math.copysign(1, got) == math.copysign(1, value)
+    assert repr(got) == repr(value)
 
 
 def test_a_network_arrives_with_its_weights():
     net = Net.drawn((2, 3, 1), torch.Generator().manual_seed(0))
-    came = sent_over(net)
-    assert came.sizes == net.sizes
-    assert all(torch.equal(came.weights[name], value) for name, value in net.weights.items())
+    got = sent_over(net)
+    assert got.sizes == net.sizes
+    assert all(torch.equal(got.weights[name], value) for name, value in net.weights.items())
 
 
 @pytest.mark.parametrize(
@@ -102,21 +102,21 @@ def test_what_cannot_be_sent_arrives_as_its_kind(value, kind):
 def test_a_list_that_holds_itself_ends_at_some_depth():
     value: list = []
     value.append(value)
-    came = sent_over(value)
-    for _ in range(wire.DEPTH):
-        came = came[0]
-    assert came == [Other(f"a value nested more than {wire.DEPTH} levels deep")]
+    got = sent_over(value)
+    for _ in range(protocol.DEPTH):
+        got = got[0]
+    assert got == [Other(f"a value nested more than {protocol.DEPTH} levels deep")]
 
 
 def test_an_answer_that_is_too_large_is_not_sent():
     ours, theirs = socket.socketpair()
-    with ours, theirs, pytest.raises(wire.ProtocolError, match="at most"):
-        wire.send(ours, torch.zeros(wire.MOST_BYTES // 4 + 1))
+    with ours, theirs, pytest.raises(protocol.ProtocolError, match="at most"):
+        protocol.send(ours, torch.zeros(protocol.MOST_BYTES // 4 + 1))
 
 
 def framed(message, tensors=b""):
     text = json.dumps(message).encode() if not isinstance(message, bytes) else message
-    return wire.HEAD.pack(len(text), len(tensors)) + text + tensors
+    return protocol.HEAD.pack(len(text), len(tensors)) + text + tensors
 
 
 @pytest.mark.parametrize(
@@ -147,13 +147,13 @@ def framed(message, tensors=b""):
         framed({"tensor": "float32", "shape": [1] * 100}, b"1234"),
         framed({"int": "1"}, b"left over"),
         framed({"net": 3, "weights": None}),
-        wire.HEAD.pack(1 << 31, 0),
-        wire.HEAD.pack(2, 1 << 31) + b"{}",
+        protocol.HEAD.pack(1 << 31, 0),
+        protocol.HEAD.pack(2, 1 << 31) + b"{}",
     ],
     ids=range(27),
 )
 def test_what_is_no_message_is_refused(raw):
-    with pytest.raises(wire.ProtocolError):
+    with pytest.raises(protocol.ProtocolError):
         received(raw)
 
 
@@ -164,8 +164,8 @@ def test_noise_is_refused_or_ends(raw):
     with theirs:
         with ours:
             ours.sendall(raw)
-        with pytest.raises((wire.ProtocolError, EOFError)):
-            wire.receive(theirs, time.monotonic() + 2)
+        with pytest.raises((protocol.ProtocolError, EOFError)):
+            protocol.receive(theirs, time.monotonic() + 2)
 
 
 def test_a_message_that_drips_does_not_last_beyond_the_end():
@@ -184,6 +184,6 @@ def test_a_message_that_drips_does_not_last_beyond_the_end():
         thread.start()
         begin = time.monotonic()
         with pytest.raises(TimeoutError):
-            wire.receive(theirs, begin + 0.5)
+            protocol.receive(theirs, begin + 0.5)
         assert time.monotonic() - begin < 1.5
     thread.join()

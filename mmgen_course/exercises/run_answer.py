@@ -1,4 +1,4 @@
-"""How an answer is asked: a learner's function and the inputs of one case go in, what can be seen of it comes out.
+"""Runs an answer: calls a learner's function with the inputs of one case, and returns what can be observed of it.
 
 Where untrusted answers run this module runs beside them: it knows no right answer.
 """
@@ -54,7 +54,7 @@ def _layers(sizes: tuple[int, ...]) -> nn.Sequential:
 
 @dataclass(frozen=True)
 class Other:
-    """Stands for a value that a grader cannot receive: its kind, for the sentence that says what came."""
+    """Stands for a value that a grader cannot receive: its kind, for the sentence that names what was given."""
 
     kind: str
 
@@ -63,11 +63,11 @@ class Other:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What can be seen of an answer to one case.
+class Observation:
+    """What can be observed of an answer to one case.
 
     Attributes:
-        value: what came, in the form that the way of asking gives it.
+        value: what was returned, in the form that the way of running gives it.
         changed: the number, from 1, of the first argument that the answer changed in place, or None.
     """
 
@@ -75,20 +75,20 @@ class Seen:
     changed: int | None = None
 
 
-def ask(way: Way, answer: Callable[..., Any], case: tuple[Any, ...]) -> Seen:
+def run_answer(way: Way, answer: Callable[..., Any], case: tuple[Any, ...]) -> Observation:
     """Call an answer with the inputs of one case, which stay as they are.
 
     Args:
         way: "value": what `answer(*case)` returns. "gradient": (what it returns, the gradients of a weighted sum of
             that by each floating tensor of the case). "module": the answer is a class and the case (arguments of its
             constructor, state, inputs): {"output", "gradients" of the parameters by their names}. "step": networks
-            among the arguments are built, and what came is (what it returns, and for each network its {name:
+            among the arguments are built, and the value is (what it returns, and for each network its {name:
             (weights, gradient)} afterwards).
         answer: the learner's function or class.
         case: its arguments.
 
     Example:
-        >>> ask("gradient", lambda x: (x**2).sum(), (torch.tensor([1.0, 3.0]),)).value[1]
+        >>> run_answer("gradient", lambda x: (x**2).sum(), (torch.tensor([1.0, 3.0]),)).value[1]
         (tensor([2., 6.]),)
     """
     if way == "module":
@@ -98,13 +98,13 @@ def ask(way: Way, answer: Callable[..., Any], case: tuple[Any, ...]) -> Seen:
     given = deepcopy(case)
     if way == "value":
         value = answer(*given)
-        return Seen(value, _first_changed(case, given))
+        return Observation(value, _first_changed(case, given))
     leaves = [x.requires_grad_() for x in given if isinstance(x, Tensor) and x.is_floating_point()]
     value = answer(*given)
-    return Seen((_cut(value), _gradients(value, leaves)), _first_changed(case, given))
+    return Observation((_cut(value), _gradients(value, leaves)), _first_changed(case, given))
 
 
-def _module(answer: Callable[..., nn.Module], case: tuple[Any, ...]) -> Seen:
+def _module(answer: Callable[..., nn.Module], case: tuple[Any, ...]) -> Observation:
     arguments, state, inputs = deepcopy(case)
     module = answer(*arguments)
     have, want = ({name: tuple(x.shape) for name, x in d.items()} for d in (module.state_dict(), state))
@@ -114,16 +114,16 @@ def _module(answer: Callable[..., nn.Module], case: tuple[Any, ...]) -> Seen:
     output = module(*inputs)
     names, parameters = zip(*module.named_parameters(), strict=True)
     gradients = dict(zip(names, _gradients(output, list(parameters)), strict=True))
-    return Seen({"output": _cut(output), "gradients": gradients}, _first_changed(case[2], inputs))
+    return Observation({"output": _cut(output), "gradients": gradients}, _first_changed(case[2], inputs))
 
 
-def _step(answer: Callable[..., Any], case: tuple[Any, ...]) -> Seen:
+def _step(answer: Callable[..., Any], case: tuple[Any, ...]) -> Observation:
     given = tuple(x.build() if isinstance(x, Net) else deepcopy(x) for x in case)
     value = answer(*given)
     nets = [x for x in given if isinstance(x, nn.Module)]
     after = [{name: (p.detach(), _gradient(p)) for name, p in net.named_parameters()} for net in nets]
     others = [(was, now) for was, now in zip(case, given, strict=True) if not isinstance(was, Net)]
-    return Seen((_cut(value), *after), _first_changed(*zip(*others, strict=True)) if others else None)
+    return Observation((_cut(value), *after), _first_changed(*zip(*others, strict=True)) if others else None)
 
 
 def _gradient(parameter: Tensor) -> Tensor:

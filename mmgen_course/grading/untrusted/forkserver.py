@@ -1,8 +1,8 @@
-"""A process that has imported what lessons import, and forks itself for each learner: torch takes seconds, a fork ms.
+"""A fork server: has imported what lessons import, and forks for each learner; torch takes seconds, a fork ms.
 
-It never runs a learner's code. For each learner comes a socket; a child builds the walls and runs `worker` behind them,
-watched by another child from outside: time, memory and processes are limited here, where nothing inside can reach. When
-the worker ends, all that it started ends with it.
+It never runs a learner's code. For each learner comes a socket; a child isolates itself and runs `worker`, watched by
+another child from outside: time, memory and processes are limited here, where nothing inside can reach. When the worker
+ends, all that it started ends with it.
 """
 
 import importlib
@@ -13,12 +13,12 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mmgen_course.grading.inside import isolation, worker
+from mmgen_course.grading.untrusted import isolation, worker
 
 PRELOADED = (
     "matplotlib.pyplot",
@@ -36,8 +36,8 @@ BUSY_LOOKS = 2
 def main(descriptor: int, contained: bool) -> None:
     """Say "ready", then serve: each message is a JSON object of limits and imports, and beside it two sockets.
 
-    One is the learner's, the other a line that the judge hangs up to end the worker. The answer is how it ended:
-    {"ended": "exit" | "signal" | "time" | "memory" | "processes" | "judge" | "infrastructure", "status"}.
+    One is the learner's, the other a line that the grader hangs up to end the worker. The answer is how it ended:
+    {"ended": "exit" | "signal" | "time" | "memory" | "processes" | "hung up" | "infrastructure", "status"}.
     """
     control = socket.socket(fileno=descriptor)
     for name in PRELOADED:
@@ -73,13 +73,13 @@ def _one(channel: int, line: int, limits: dict[str, Any], contained: bool, contr
     for descriptor in (writing, channel, line):
         os.close(descriptor)
     with os.fdopen(reading, "rb") as pipe:
-        said = pipe.read()
+        written = pipe.read()
     os.waitpid(watcher, 0)
-    return json.loads(said or b'{"ended": "infrastructure", "status": "the watcher ended"}')
+    return json.loads(written or b'{"ended": "infrastructure", "status": "the watcher ended"}')
 
 
 def _watch(channel: int, line: int, limits: dict[str, Any], contained: bool) -> dict[str, object]:
-    """Fork the worker behind its walls, wait for it, and end it where it goes beyond a limit or the judge hangs up."""
+    """Fork the worker, wait for it, and end it where it goes beyond a limit or the grader hangs up."""
     if contained:
         isolation.new_process_namespace()
     waking, woken = os.pipe()
@@ -106,25 +106,26 @@ def _ended(child: int, line: int, waking: int, limits: dict[str, Any], contained
     while True:
         pid, status = os.waitpid(child, os.WNOHANG)
         if pid:
-            return _said(status)
+            return _exit_report(status)
         if time.monotonic() > end:
             return {"ended": "time", "status": limits["seconds"]}
-        if contained and _held(_tasks) > isolation.PROCESSES:  # the kernel's own limit does not count what root starts
+        tasks, running, resident = _usage() if contained else (0, 0, 0)
+        if tasks > isolation.PROCESSES:  # the kernel's own limit does not count what root starts
             return {"ended": "processes", "status": isolation.PROCESSES}
-        busy = busy + 1 if contained and _held(_running) > isolation.RUNNING else 0
+        busy = busy + 1 if running > isolation.RUNNING else 0
         if busy > BUSY_LOOKS:  # it takes the time of those who are graded beside it
             return {"ended": "processes", "status": isolation.RUNNING}
-        if contained and not busy and _held(_resident) > limits["memory"] and _held(_proportional) > limits["memory"]:
+        if not busy and resident > limits["memory"] and _proportional_of_all() > limits["memory"]:
             return {"ended": "memory", "status": limits["memory"]}
         ready, _, _ = select.select([line, waking], [], [], WATCH_SECONDS)
         if line in ready:
-            return {"ended": "judge", "status": ""}
+            return {"ended": "hung up", "status": ""}
         if waking in ready:
             os.read(waking, 1024)
 
 
 def _work(channel: int, memory: int, contained: bool) -> None:
-    """In the child: close everything but the channel, build the walls, and serve."""
+    """In the child: close everything but the channel, isolate it, and serve."""
     try:
         os.setsid()
         signal.set_wakeup_fd(-1)
@@ -144,7 +145,7 @@ def _work(channel: int, memory: int, contained: bool) -> None:
         os._exit(71)
 
 
-def _said(status: int) -> dict[str, object]:
+def _exit_report(status: int) -> dict[str, object]:
     code = os.waitstatus_to_exitcode(status)
     if code >= 0:
         return {"ended": "exit", "status": code}
@@ -163,14 +164,28 @@ def _end(child: int, contained: bool, reaped: bool) -> None:
         os.waitpid(child, 0)
 
 
-def _held(measure: Callable[[Path], int]) -> int:
-    """The sum of a measure over all processes but the three trusted ones."""
+def _untrusted() -> Iterator[Path]:
+    """The folders in /proc of all processes but the three trusted ones."""
     trusted = {1, os.getppid(), os.getpid()}
+    return (entry for entry in Path("/proc").iterdir() if entry.name.isdigit() and int(entry.name) not in trusted)
+
+
+def _usage() -> tuple[int, int, int]:
+    """Threads, threads that compute, and bytes of memory of the untrusted processes, in one walk through them."""
+    tasks = running = resident = 0
+    for process in _untrusted():
+        with suppress(OSError):  # it has just ended; what was read before it did counts
+            tasks += _tasks(process)
+            running += _running(process)
+            resident += _resident(process)
+    return tasks, running, resident
+
+
+def _proportional_of_all() -> int:
     total = 0
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) not in trusted:
-            with suppress(OSError):  # it has just ended
-                total += measure(entry)
+    for process in _untrusted():
+        with suppress(OSError):
+            total += _proportional(process)
     return total
 
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from mmgen_course.exercises import Exercise, Misconception, judge
-from mmgen_course.exercises.asking import Net, ask
+from mmgen_course.exercises import Exercise, Misconception, mark
+from mmgen_course.exercises.run_answer import Net, run_answer
 
 
 def exercise(way, inputs, reference, **wrong):
@@ -19,20 +19,20 @@ def one_tensor(generator):
 
 def test_a_detached_factor_is_seen_in_the_gradient_alone():
     attached, detached = lambda x: x * x, lambda x: x * x.detach()
-    assert judge(exercise("value", one_tensor, attached), detached).state == "right"
-    verdict = judge(exercise("gradient", one_tensor, attached, detached=detached), detached)
+    assert mark(exercise("value", one_tensor, attached), detached).state == "right"
+    verdict = mark(exercise("gradient", one_tensor, attached, detached=detached), detached)
     assert (verdict.state, verdict.misconception.name) == ("wrong", "detached")
     assert verdict.reason.startswith("gradient of argument 1: 3 of 3 numbers differ")
 
 
 def test_the_gradient_is_that_of_the_cosine_weighted_sum():
     x = torch.tensor([1.0, 2.0, 3.0])
-    _, (gradient,) = ask("gradient", lambda x: x**2, (x,)).value
+    _, (gradient,) = run_answer("gradient", lambda x: x**2, (x,)).value
     assert torch.allclose(gradient, 2 * x * torch.tensor([0.0, 1.0, 2.0]).cos())
 
 
 def test_no_gradient_at_all_counts_as_zero():
-    _, gradients = ask("gradient", lambda x, y: x.detach(), (torch.ones(2), torch.ones(3))).value
+    _, gradients = run_answer("gradient", lambda x, y: x.detach(), (torch.ones(2), torch.ones(3))).value
     assert [g.tolist() for g in gradients] == [[0, 0], [0, 0, 0]]
 
 
@@ -56,12 +56,12 @@ def scaled_inputs(generator):
 
 def test_a_module_gets_the_weights_of_the_judge_and_shows_output_and_gradients():
     case = scaled_inputs(torch.Generator().manual_seed(0))
-    value = ask("module", Scaled, case).value
+    value = run_answer("module", Scaled, case).value
     assert torch.equal(value["output"], case[1]["scale"] * case[2][0])
     assert torch.allclose(value["gradients"]["scale"], case[2][0] * torch.arange(3).cos())
     module = exercise("module", scaled_inputs, Scaled, unlearned=Unlearned)
-    assert judge(module, Scaled).state == "right"
-    assert judge(module, Unlearned).misconception.name == "unlearned"
+    assert mark(module, Scaled).state == "right"
+    assert mark(module, Unlearned).misconception.name == "unlearned"
 
 
 def test_a_module_with_other_parameters_is_told_which():
@@ -70,7 +70,7 @@ def test_a_module_with_other_parameters_is_told_which():
             super().__init__()
             self.weight = nn.Parameter(torch.ones(n))
 
-    verdict = judge(exercise("module", scaled_inputs, Scaled), Other)
+    verdict = mark(exercise("module", scaled_inputs, Scaled), Other)
     assert verdict.state == "error"
     assert verdict.reason == "ValueError: expected the parameters {'scale': (3,)}; your module has {'weight': (3,)}"
 
@@ -97,7 +97,7 @@ def upwards(net, x):
 
 def test_a_step_shows_the_weights_and_gradients_that_it_leaves():
     net, x = step_inputs(torch.Generator().manual_seed(0))
-    returned, after = ask("step", step, (net, x)).value
+    returned, after = run_answer("step", step, (net, x)).value
     module = net.build()
     module(x).mean().backward()
     assert returned == 0.0
@@ -105,7 +105,7 @@ def test_a_step_shows_the_weights_and_gradients_that_it_leaves():
         weights, gradient = after[name]
         assert torch.allclose(gradient, parameter.grad)
         assert torch.allclose(weights, parameter.detach() - 0.1 * parameter.grad)
-    assert judge(exercise("step", step_inputs, step, upwards=upwards), upwards).misconception.name == "upwards"
+    assert mark(exercise("step", step_inputs, step, upwards=upwards), upwards).misconception.name == "upwards"
 
 
 @pytest.mark.parametrize("way", ["value", "gradient", "step"])
@@ -114,18 +114,18 @@ def test_an_argument_changed_in_place_is_named(way):
         y.data.add_(1)
         return x
 
-    assert ask(way, change, (torch.ones(2), torch.ones(2))).changed == 2
+    assert run_answer(way, change, (torch.ones(2), torch.ones(2))).changed == 2
 
 
 def test_nan_and_lists_of_tensors_are_compared_number_for_number():
     case = (torch.tensor([1.0, torch.nan]), [torch.ones(2), torch.zeros(3)])
-    assert ask("value", lambda x, parts: x, case).changed is None
-    assert ask("value", lambda x, parts: parts[1].add_(1), case).changed == 2
-    assert ask("value", lambda x, parts: parts.pop(), case).changed == 2
+    assert run_answer("value", lambda x, parts: x, case).changed is None
+    assert run_answer("value", lambda x, parts: parts[1].add_(1), case).changed == 2
+    assert run_answer("value", lambda x, parts: parts.pop(), case).changed == 2
 
 
 def test_a_net_changed_in_a_step_leaves_the_case_as_it_was():
     net, x = step_inputs(torch.Generator().manual_seed(0))
     before = {name: value.clone() for name, value in net.weights.items()}
-    ask("step", step, (net, x))
+    run_answer("step", step, (net, x))
     assert all(torch.equal(net.weights[name], value) for name, value in before.items())

@@ -1,4 +1,4 @@
-"""Lies over `mmgen_course.check` inside of the sandbox, where nothing is judged: the judge asks from outside."""
+"""Lies over `mmgen_course.check` inside of the sandbox, where nothing is marked: the grader asks from outside."""
 
 from collections.abc import Callable
 from typing import Any

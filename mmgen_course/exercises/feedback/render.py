@@ -1,4 +1,4 @@
-"""A verdict goes in; what a person likes to read comes out, as HTML for a notebook and as plain text.
+"""Renders a verdict for a person to read, as HTML for a notebook and as plain text.
 
 In both stand the same sentences and the same tables; pictures are of HTML alone. No information is in a colour alone.
 """
@@ -13,8 +13,8 @@ from einops import rearrange
 from torch import Tensor
 
 from mmgen_course.exercises import Verdict
-from mmgen_course.verdicts.evidence import Table, evidence
-from mmgen_course.verdicts.pictures import Picture
+from mmgen_course.exercises.feedback.evidence import Table, evidence
+from mmgen_course.exercises.feedback.pictures import Picture
 
 MARK = "≠"  # at a cell that is not as expected
 HEADINGS = {
@@ -22,10 +22,10 @@ HEADINGS = {
     "wrong": "✗ not yet",
     "error": "✗ stopped with an error",
     "timeout": "✗ took too long",
-    "undone": "○ not done yet",
+    "not done": "○ not done yet",
 }
 # white on these, and these on white, have a contrast of at least 5 to 1
-COLOURS = {"right": "#007A5E", "undone": "#5A5A5A"}
+COLOURS = {"right": "#007A5E", "not done": "#5A5A5A"}
 WRONG = "#B3261E"
 # JupyterLab's colours where it shows the verdict; elsewhere what the page has
 SHADE = "var(--jp-layout-color2, rgba(127, 127, 127, 0.15))"
@@ -34,35 +34,35 @@ PARAGRAPH = "margin: 4px 0; max-width: 760px; overflow-wrap: anywhere"
 CELL = "padding: 2px 8px; text-align: right; border: 1px solid transparent; white-space: nowrap"
 
 
-class Shown:
+class Feedback:
     """A verdict, and how far the lesson is, as text and as HTML.
 
     Example:
-        >>> from mmgen_course.exercises import all_exercises, judge
+        >>> from mmgen_course.exercises import all_exercises, mark
         >>> exercise = all_exercises()["elbo_per_image"]
-        >>> Shown(judge(exercise, lambda pixels, terms: pixels[0, 0])).head
+        >>> Feedback(mark(exercise, lambda pixels, terms: pixels[0, 0])).head
         'elbo_per_image: ✗ not yet, 0 of 3 points'
     """
 
     def __init__(self, verdict: Verdict, progress: str = "") -> None:
         self.verdict, self.progress = verdict, progress
-        self.evidence = evidence(verdict.expected, verdict.came, verdict.exercise.tolerance)
+        self.evidence = evidence(verdict.expected, verdict.got, verdict.exercise.tolerance)
         self.head = f"{verdict.exercise.name}: {HEADINGS[verdict.state]}, "
         self.head += f"{verdict.points} of {verdict.exercise.points} points"
 
     def sentences(self) -> list[tuple[str, str]]:
-        """What was asked, what came, what helps: each with the words that it begins with."""
+        """What was asked, what the answer gave, what helps: each with the words that it begins with."""
         verdict = self.verdict
-        said = [] if verdict.state == "right" else [("Asked for", _ended(verdict.exercise.asks))]
-        if verdict.reason and verdict.state != "undone":
-            compared = verdict.state == "wrong" and not (verdict.expected is None and verdict.came is None)
-            said.append(("What differs" if compared else "What happened", _ended(verdict.reason)))
+        found = [] if verdict.state == "right" else [("Asked for", _ended(verdict.exercise.asks))]
+        if verdict.reason and verdict.state != "not done":
+            compared = verdict.state == "wrong" and not (verdict.expected is None and verdict.got is None)
+            found.append(("What differs" if compared else "What happened", _ended(verdict.reason)))
         if verdict.line:
-            said.append(("Where", verdict.line))
+            found.append(("Where", verdict.line))
         if verdict.misconception:
-            said.append(("A known mistake", f"This is what “{verdict.misconception.name}” gives."))
-            said.append(("Hint", verdict.misconception.hint))
-        return said
+            found.append(("A known mistake", f"This is what “{verdict.misconception.name}” gives."))
+            found.append(("Hint", verdict.misconception.hint))
+        return found
 
     def __repr__(self) -> str:
         """Plain text, for a terminal or a screen reader."""
@@ -78,8 +78,8 @@ class Shown:
             f"<strong>{escape(self.verdict.exercise.name)}</strong> "
             f"<strong style='{badge}'>{HEADINGS[self.verdict.state]}</strong> {points}"
         )
-        said = [f"<strong>{start}:</strong> {escape(rest)}" for start, rest in self.sentences()]
-        lines = "".join(f"<p style='{PARAGRAPH}'>{line}</p>" for line in [head, *said])
+        sentences = [f"<strong>{start}:</strong> {escape(rest)}" for start, rest in self.sentences()]
+        lines = "".join(f"<p style='{PARAGRAPH}'>{line}</p>" for line in [head, *sentences])
         parts = "".join(html_of(part) for part in self.evidence)
         side = f"<div style='display: flex; flex-wrap: wrap; gap: 4px 24px; margin: 6px 0'>{parts}</div>"
         progress = f"<p style='margin: 6px 0 0'>{escape(self.progress)}</p>" if self.progress else ""
@@ -97,9 +97,9 @@ def text_of(table: Table) -> str:
     """A table as aligned lines of text.
 
     Example:
-        >>> print(text_of(Table("The parts", ("expected", "came"), (("mean", (("1", False), ("2.5", True))),))))
+        >>> print(text_of(Table("The parts", ("expected", "got"), (("mean", (("1", False), ("2.5", True))),))))
         The parts:
-              expected   came
+              expected    got
         mean         1  ≠ 2.5
     """
     rows = [(name, *(f"{MARK} {text}" if differs else text for text, differs in cells)) for name, cells in table.rows]
@@ -117,7 +117,7 @@ def html_of(part: Table | Picture) -> str:
     """A table or a picture as HTML.
 
     Example:
-        >>> html_of(Table("The parts", ("came",), (("<mean>", (("2.5", True),)),))).count("&lt;mean&gt;")
+        >>> html_of(Table("The parts", ("got",), (("<mean>", (("2.5", True),)),))).count("&lt;mean&gt;")
         1
     """
     return _picture(part) if isinstance(part, Picture) else _table(part)

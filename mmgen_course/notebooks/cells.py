@@ -1,4 +1,4 @@
-"""The cells of a notebook and the name of a function go in; the statements that this function needs come out.
+"""Slices a notebook: of all its cells, the statements that one function needs.
 
 A lesson trains and draws for a minute; an answer needs an import or two, and perhaps a helper from another cell. So not
 every cell runs: only the statements that bind a name which the function uses, which these statements use, and so on.

@@ -1,4 +1,4 @@
-"""Points earned go in, how far a learner is comes out: kept in one small file, for every notebook and `mmgen progress`.
+"""Keeps the points that a learner has earned in one small file, for every notebook and `mmgen progress`.
 
 Notebooks that run at once do not lose each other's points; a file that cannot be read is put aside, never overwritten.
 """

@@ -1,4 +1,4 @@
-"""What a learner's code did goes in, whatever it is; a few words for the learner come out, and nothing is raised."""
+"""Messages for the learner about what their code did: values, errors and places in a few words; nothing is raised."""
 
 import dis
 import inspect
@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-from mmgen_course.exercises.asking import Other, Way
+from mmgen_course.exercises.run_answer import Other, Way
 
 MOST = 60  # characters of a value
 MOST_OF_AN_ERROR = 300
@@ -48,7 +48,7 @@ def brief(value: Any) -> str:
 
 
 def kind(value: Any) -> str:
-    """What sort of value came, for somebody who returned the wrong sort.
+    """What sort of value an answer gave, for somebody who returned the wrong sort.
 
     Example:
         >>> import torch
@@ -78,10 +78,10 @@ def message(error: BaseException) -> str:
         ('ValueError: no such word', 'AssertionError')
     """
     try:
-        said = str(error)
+        text = str(error)
     except Exception:
-        said = "its message cannot be read"
-    return cut(f"{_name(type(error))}: {said}" if said else _name(type(error)), MOST_OF_AN_ERROR)
+        text = "its message cannot be read"
+    return cut(f"{_name(type(error))}: {text}" if text else _name(type(error)), MOST_OF_AN_ERROR)
 
 
 def is_a_stub(error: NotImplementedError) -> bool:
@@ -138,12 +138,12 @@ def _own_steps(error: BaseException, answer: Callable[..., Any]) -> Iterator[tup
 
 
 def place(way: Way, path: tuple[int | str, ...], case: tuple[Any, ...] = ()) -> str:
-    """Where in what was seen of an answer (see `asking.ask`) a path leads, in words; empty for the whole value.
+    """Where in an observation of an answer (see `run_answer`) a path leads, in words; empty for the whole value.
 
     Args:
         way: how the answer was asked.
         path: the number of a part, from 0, or its name; then of a part of that part, and so on.
-        case: the arguments, by which gradients are told apart.
+        case: the arguments, which name the gradients.
 
     Example:
         >>> import torch

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from mmgen_course.grading.inside.cells import needed, plain, statements
+from mmgen_course.notebooks.cells import needed, plain, statements
 
 
 def texts(cells, name="f"):

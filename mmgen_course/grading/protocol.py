@@ -1,4 +1,4 @@
-"""Values between judge and worker: a value goes in, capped JSON and raw tensor bytes come out, and the other way round.
+"""Sends values between grader and worker as JSON of limited length and raw tensor bytes.
 
 Nothing is unpickled. What arrives is built anew from numbers, strings and bytes, so its types are what they say.
 """
@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmgen_course.exercises.asking import Net, Other
+from mmgen_course.exercises.run_answer import Net, Other
 
 MOST_BYTES = 32 << 20  # of one message
 MOST_JSON = 4 << 20
@@ -25,7 +25,7 @@ TYPES = FLOATS | {"int64", "int32", "int16", "int8", "uint8", "bool"}
 
 
 class ProtocolError(Exception):
-    """What came is no message as it should be."""
+    """What arrived is no message as it should be."""
 
 
 def send(channel: socket.socket, message: Any) -> None:
@@ -49,7 +49,7 @@ def receive(channel: socket.socket, end: float | None = None) -> Any:
     Raises:
         EOFError: the other side has ended.
         TimeoutError: it had not arrived at `end`.
-        ProtocolError: what came is too large, or no message.
+        ProtocolError: what arrived is too large, or no message.
     """
     text_size, tensor_size = HEAD.unpack(_exactly(channel, HEAD.size, end))
     if text_size > MOST_JSON or tensor_size > MOST_BYTES:
@@ -72,10 +72,10 @@ def _exactly(channel: socket.socket, size: int, end: float | None) -> bytearray:
         if left is not None and left <= 0:  # also where bytes trickle in faster than one can wait for them
             raise TimeoutError
         channel.settimeout(left)
-        came = channel.recv_into(view)
-        if not came:
+        got = channel.recv_into(view)
+        if not got:
             raise EOFError
-        view = view[came:]
+        view = view[got:]
     return data
 
 
@@ -102,12 +102,16 @@ def _packed(value: Any, tensors: list[bytes], depth: int) -> Any:
         return {"float": float(value).hex() if math.isfinite(value) else repr(float(value))}
     if isinstance(value, str):
         return str(value)
+    return _packed_parts(value, tensors, depth + 1)
+
+
+def _packed_parts(value: Any, tensors: list[bytes], depth: int) -> Any:
+    """The same for a value that has parts; of any other the name of its type."""
     if isinstance(value, tuple | list):
         kind = "tuple" if isinstance(value, tuple) else "list"
-        return {kind: [_packed(part, tensors, depth + 1) for part in value]}
+        return {kind: [_packed(part, tensors, depth) for part in value]}
     if isinstance(value, Mapping):
-        parts = {str(key): _packed(part, tensors, depth + 1) for key, part in value.items()}
-        return {"dict": parts}
+        return {"dict": {str(key): _packed(part, tensors, depth) for key, part in value.items()}}
     return {"other": type(value).__name__}
 
 

@@ -1,4 +1,4 @@
-"""The walls around one learner's process, inside of those around all: namespaces, a small disk, limits, no odd calls.
+"""Isolates one learner's process, within the sandbox around all: namespaces, a small disk, limits, a seccomp filter.
 
 bubblewrap hides files, network and processes of the machine from all of the sandbox; what stands here hides one
 learner's process from the next one's. The process that calls `enclose` needs CAP_SYS_ADMIN in the sandbox's own user
@@ -99,13 +99,13 @@ def new_process_namespace() -> None:
 
 
 def enclose(memory: int) -> None:
-    """Close the walls around this process; nothing opens them again.
+    """Isolate this process; nothing undoes it.
 
     Args:
         memory: bytes of address space that it may add to what it has.
 
     Raises:
-        OSError: one of the walls cannot be built; then no untrusted code may run.
+        OSError: a part of it failed; then no untrusted code may run.
     """
     space = address_space() + memory
     _call("unshare", CLONE_NEWNS | CLONE_NEWIPC)
@@ -123,7 +123,7 @@ def enclose(memory: int) -> None:
 
 def limit(space: int) -> None:
     """Limit what one process can use, `space` bytes of addresses among it; the limits hold for its children too."""
-    import resource  # not on Windows, where the judge must still be able to say why it refuses
+    import resource  # not on Windows, where the grader must still be able to say why it refuses
 
     limits = {
         resource.RLIMIT_CORE: 0,

@@ -1,4 +1,4 @@
-"""The command that starts Python behind bubblewrap's walls; what can be seen there is listed here, and nothing else.
+"""The bubblewrap command that starts Python in a sandbox; what can be seen there is listed here, and nothing else.
 
 bubblewrap is started with an empty environment, because it is the first process inside and its environment can be read
 there (`--clearenv` clears its child's only); its arguments come through a file for the same reason.
@@ -16,7 +16,7 @@ import matplotlib as mpl
 
 import mmgen_course
 from mmgen_course import data
-from mmgen_course.grading.inside.isolation import FOLDER
+from mmgen_course.grading.untrusted.isolation import FOLDER
 
 PACKAGE = Path(mmgen_course.__file__).parent
 NOBODY = "65534"
@@ -35,11 +35,11 @@ ENVIRONMENT = {
 }
 
 
-def walled(command: list[str], arguments: IO[bytes]) -> list[str]:
-    """A command as it runs behind the walls; bubblewrap's arguments are written to a file that it must inherit.
+def contained_command(command: list[str], arguments: IO[bytes]) -> list[str]:
+    """A command as it runs in the sandbox; bubblewrap's arguments are written to a file that it must inherit.
 
     CAP_SYS_ADMIN is that of the sandbox's own user namespace, over its own mounts: the first process inside needs it to
-    wall off one learner from the next, who get none of it (`inside.isolation`).
+    isolate one learner from the next, who get none of it (`untrusted.isolation`).
     """
     arguments.write(b"\0".join(word.encode() for word in _arguments()) + b"\0")
     arguments.flush()
@@ -61,7 +61,7 @@ def _arguments() -> Iterator[str]:
     yield from ["--hostname", "notebook"]
     for name, value in ENVIRONMENT.items():
         yield from ["--setenv", name, value]
-    for folder in seen():
+    for folder in visible_folders():
         yield from ["--ro-bind", str(folder), str(folder)]
     for name in ("bin", "sbin", "lib", "lib64"):
         path = Path("/", name)
@@ -70,14 +70,14 @@ def _arguments() -> Iterator[str]:
         elif path.is_dir():
             yield from ["--ro-bind", str(path), str(path)]
     yield from _masked()
-    # the right answers are not there, and `check` judges nothing
+    # the right answers are not there, and `check` marks nothing
     yield from [
         "--tmpfs",
         str(PACKAGE / "exercises" / "lessons"),
         "--remount-ro",
         str(PACKAGE / "exercises" / "lessons"),
     ]
-    yield from ["--ro-bind", str(PACKAGE / "grading" / "inside" / "check.py"), str(PACKAGE / "check.py")]
+    yield from ["--ro-bind", str(PACKAGE / "grading" / "untrusted" / "check.py"), str(PACKAGE / "check.py")]
     yield from ["--proc", "/proc", "--dev", "/dev", "--tmpfs", FOLDER]
     for cache in Path(mpl.get_cachedir()).glob("fontlist-*.json"):
         yield from ["--ro-bind", str(cache), f"{FOLDER}/{cache.name}"]
@@ -94,7 +94,7 @@ def _masked() -> Iterator[str]:
                 yield from ["--ro-bind", os.devnull, f"{prefix}/{name}"]
 
 
-def seen() -> list[Path]:
+def visible_folders() -> list[Path]:
     """The folders that can be read inside: Python, its packages, this package and its data; none inside of another."""
     names = {"/usr", sys.prefix, sys.base_prefix, sysconfig.get_paths()["purelib"], str(PACKAGE), str(data.ROOT)}
     names |= {str(Path(sys.executable).resolve().parent.parent)}
@@ -107,5 +107,5 @@ def seen() -> list[Path]:
 
 
 def empty_environment(folder: str) -> dict[str, str]:
-    """What a process without walls gets instead of the environment of whoever grades."""
+    """What a process without a sandbox gets instead of the environment of whoever grades."""
     return {**ENVIRONMENT, "HOME": folder, "TMPDIR": folder, "MPLCONFIGDIR": folder}

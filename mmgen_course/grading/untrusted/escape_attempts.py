@@ -1,4 +1,4 @@
-"""Code that tries to get out: each function says "held", or what it reached; `probes` runs it as a learner's cell."""
+"""Code that tries to get out: each function says "held", or what it reached; `escape_tests` runs it as a cell."""
 
 import ctypes
 import importlib
@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,9 @@ def answers(package: str) -> str:
     """Read or import the right answers."""
     folders = [Path(package, name) for name in ("exercises/lessons", "../notebooks", "../tests")]
     found = [str(path) for folder in folders for path in folder.rglob("*")][:10]
-    try:
-        found.append(importlib.import_module("mmgen_course.exercises.lessons.lesson_08.kl_between").__name__)
-    except ImportError:
-        return ", ".join(found) or "held"
-    return ", ".join(found)
+    with suppress(ImportError):
+        found += importlib.import_module("mmgen_course.exercises").all_exercises()
+    return ", ".join(found) or "held"
 
 
 def network(port: int) -> str:
@@ -50,11 +49,11 @@ def environment(secret: str) -> str:
 
 def processes(_: Any) -> str:
     """See another process, or send it a signal."""
-    seen = [path.name for path in Path("/proc").glob("[0-9]*") if path.name != str(os.getpid())]
+    others = [path.name for path in Path("/proc").glob("[0-9]*") if path.name != str(os.getpid())]
     try:
         os.kill(-1, 0)
     except OSError:
-        return ", ".join(seen[:3]) or "held"
+        return ", ".join(others[:3]) or "held"
     return "a process to signal"
 
 
@@ -86,7 +85,7 @@ def write(places: list[str]) -> str:
     written = []
     for place in places:
         try:
-            Path(place, "canary").write_text("")
+            Path(place, "escaped").write_text("")
         except OSError:
             continue
         written.append(place)
@@ -134,7 +133,7 @@ def memory(_: Any) -> str:
 
 
 def survive(_: Any) -> str:
-    """Leave a process and two files behind; `fresh` and `alone` look for them."""
+    """Leave a process and two files behind; `fresh` looks for them."""
     for name in ("/learner/left", "/dev/shm/left"):
         Path(name).touch()
     if not os.fork():

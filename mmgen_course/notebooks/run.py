@@ -1,4 +1,4 @@
-"""Lesson notebooks go in; the executed notebooks, and what they cost in time and memory, come out.
+"""Runs notebooks: what a lesson prints and draws, and what it costs in time and memory.
 
 `mmgen lessons`, `tools/lessons` and the tests run every lesson through `execute`: all three see the same.
 """
@@ -20,7 +20,7 @@ from nbformat import NotebookNode
 
 from mmgen_course.register import lesson_names
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 # what a kernel gets on top of the caller's environment: sets and dicts of strings iterate in one order, and what trains
 # for minutes in front of the learner trains for seconds; nobody's progress in the exercises is read or written
@@ -28,7 +28,7 @@ ENVIRONMENT = {"PYTHONHASHSEED": "0", "MMGEN_FAST": "1", "MMGEN_PROGRESS": ""}
 
 
 @dataclass(frozen=True)
-class Run:
+class NotebookRun:
     """One execution of a notebook on a fresh kernel.
 
     Attributes:
@@ -50,11 +50,11 @@ def lesson_paths() -> list[Path]:
     return [folder / f"{name}.ipynb" for name in lesson_names(folder / "lessons.toml")]
 
 
-def execute(notebook: NotebookNode, name: str = "notebook", timeout: int = 600) -> Run:
+def execute(notebook: NotebookNode, name: str = "notebook", timeout: int = 600) -> NotebookRun:
     """Run all cells of `notebook` on a fresh kernel in the folder `notebooks/`.
 
     An error inside a cell, a cell that takes longer than `timeout` seconds or a kernel that dies raises nothing:
-    it ends the run, and `Run.error` says which cell of lesson `name` it was, counted from 0.
+    it ends the run, and `NotebookRun.error` says which cell of lesson `name` it was, counted from 0.
 
     Example:
         >>> from nbformat import v4
@@ -90,7 +90,7 @@ def execute(notebook: NotebookNode, name: str = "notebook", timeout: int = 600) 
         except DeadKernelError:
             message = "the kernel died (out of memory?)"
     seconds = time.perf_counter() - start
-    return Run(client.nb, seconds, max(peak_mb), message and f"{name}, cell {reached}: {message}")
+    return NotebookRun(client.nb, seconds, max(peak_mb), message and f"{name}, cell {reached}: {message}")
 
 
 @contextmanager

@@ -19,7 +19,7 @@ import tools.lessons.build
 from mmgen_course.exercises import Exercise, all_exercises
 from mmgen_course.notebooks.run import ROOT, execute
 from tools.lessons.build import Course, build, check_leaks, learner_notebook, main, read_course, solution_notebook
-from tools.lessons.inputs import imported, inputs
+from tools.lessons.inputs import imported, inputs, outputs
 from tools.lessons.outputs import settle, to_bytes
 from tools.lessons.solutions import answer_name, learner_text
 from tools.lessons.source import LessonError, read_lesson
@@ -753,6 +753,13 @@ def test_a_missing_notebook_and_force_execute_a_lesson(course, capsys):
     assert capsys.readouterr().out == (
         "00_tiny: executed, because of --force\n00_tiny: executed, because of solutions/00_tiny.ipynb was not built\n"
     )
+
+
+def test_what_the_build_left_in_a_notebook_was_not_changed_by_hand():
+    kept = {path: v4.reads(path.read_text()) for path in (ROOT / "notebooks").rglob("*.ipynb")}
+    made = {path: notebook.metadata.mmgen.get("made") for path, notebook in kept.items()}
+    by_hand = [path.name for path in kept if made[path] and made[path]["outputs"] != outputs(kept[path])]
+    assert by_hand == [], "run `make notebooks`"
 
 
 def test_code_that_is_no_plain_python_may_import_every_module(executed):

@@ -30,7 +30,7 @@ book: env  ## render build/book/html from the notebooks; npm fetches its scripts
 	$(VENV)/python -m tools.book
 
 test: env  ## every test: unit, doctest, property, lessons, book, browser
-	$(VENV)/python -m pytest -n 2 --dist loadfile
+	$(VENV)/python -m pytest -n 2 --dist loadgroup
 
 lint: env  ## ruff and mypy
 	$(VENV)/ruff check .

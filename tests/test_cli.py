@@ -30,8 +30,8 @@ from mmgen_course.cli import app
 from mmgen_course.data import registry
 from mmgen_course.data.sources import Remote, Source
 from mmgen_course.grading import sandbox
+from mmgen_course.notebooks.register import REGISTER
 from mmgen_course.recipes import RECIPES
-from mmgen_course.register import REGISTER
 
 MMGEN = Path(sys.executable).with_name("mmgen")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mmgen_course.register import read_register
+from mmgen_course.notebooks.register import read_register
 from tools.lessons.grades import grading
 from tools.lessons.new import REGISTER, ROOT, main, registered, skeleton
 from tools.lessons.solutions import check_markers

@@ -13,7 +13,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from mmgen_course.register import lesson_names
+from mmgen_course.notebooks.register import lesson_names
 from tools import pins
 from tools.lessons.new import FILL_IN
 

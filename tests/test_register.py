@@ -5,8 +5,8 @@ import tomllib
 
 import pytest
 
+from mmgen_course.notebooks.register import REGISTER, RegisterError, lesson_names, read_register
 from mmgen_course.notebooks.run import ROOT
-from mmgen_course.register import REGISTER, RegisterError, lesson_names, read_register
 from tools.data_files import marks
 from tools.register import MEASURED, PAGE, README, measured, minutes_page, readme_lines
 

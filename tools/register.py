@@ -16,8 +16,8 @@ import tomllib
 from typing import Any
 
 from mmgen_course.data.atomic import replacing
+from mmgen_course.notebooks.register import REGISTER, LessonEntry, read_register
 from mmgen_course.notebooks.run import ROOT
-from mmgen_course.register import REGISTER, LessonEntry, read_register
 from tools.data_files import write_between
 
 README = ROOT / "README.md"

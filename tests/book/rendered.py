@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 
-from mmgen_course.register import lesson_names
+from mmgen_course.notebooks.register import lesson_names
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = lesson_names()

@@ -12,8 +12,8 @@ from playwright.sync_api import Browser
 from rendered import LESSONS, ROOT, Built, Page
 
 from mmgen_course.data import ROOT as DATA
+from mmgen_course.notebooks.register import read_register
 from mmgen_course.recipes import RECIPES
-from mmgen_course.register import read_register
 from tools.book import build as build_book
 from tools.book import caption as book_caption
 from tools.book.build import executed_notebook

@@ -18,8 +18,8 @@ from pathlib import Path
 import nbformat
 import yaml
 
+from mmgen_course.notebooks.register import LessonEntry, read_register
 from mmgen_course.notebooks.run import ROOT
-from mmgen_course.register import LessonEntry, read_register
 from tools.book.caption import write_scripts
 from tools.book.explorers import draw_all, explorer_html, start
 from tools.book.lessons import book_notebook, equation_id

@@ -11,7 +11,7 @@ from itertools import groupby
 
 from nbformat import NotebookNode, v4
 
-from mmgen_course.register import LessonEntry
+from mmgen_course.notebooks.register import LessonEntry
 from tools.lessons.equations import EQUATION, LABEL, REFERENCE
 from tools.lessons.solutions import learner_text
 from tools.lessons.source import Cell, Lesson

@@ -9,7 +9,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-REGISTER = Path(__file__).resolve().parents[1] / "notebooks" / "lessons.toml"
+REGISTER = Path(__file__).resolve().parents[2] / "notebooks" / "lessons.toml"
 
 
 class RegisterError(ValueError):

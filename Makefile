@@ -2,7 +2,7 @@
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env lab lessons notebooks book test lint walk bench pins clean
+.PHONY: help env lab lessons notebooks lesson book test lint walk bench retrain pins clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,7 +19,11 @@ lessons: env  ## run every lesson headless, then print minutes and peak memory o
 
 notebooks: env  ## build notebooks/*.ipynb, the tables of lessons and equations, from notebooks/
 	$(VENV)/python -m tools.lessons
-	$(VENV)/python -m tools.lessons.ledger
+	$(VENV)/python -m tools.register
+
+lesson: env  ## begin a lesson, such as NAME=16_captions: source, exercise, checks, entry in the register
+	$(VENV)/python -m tools.lessons.new $(NAME)
+	$(VENV)/python -m tools.lessons $(NAME)
 	$(VENV)/python -m tools.register
 
 book: env  ## render build/book/html from the notebooks; npm fetches its scripts once
@@ -38,6 +42,9 @@ walk:  ## walk as a newcomer: a fresh clone, its environment, a picture of a sen
 
 bench: env  ## time the package against what a learner would use instead
 	for name in render glove attention training kills sampling; do $(VENV)/python benchmarks/$$name.py || exit 1; done
+
+retrain: env  ## train anew what a change has made stale: says what and for how long, and asks
+	$(VENV)/python -m tools.retrain
 
 pins: env  ## resolve pyproject.toml into requirements.txt and environment.yml
 	$(VENV)/python -m tools.pins

@@ -2,6 +2,10 @@
 
 import json
 import re
+import shutil
+import subprocess
+import sys
+from functools import partial
 from pathlib import Path
 from textwrap import dedent
 
@@ -11,10 +15,11 @@ from nbformat import NotebookNode, v4
 from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.utils import is_grade, is_locked, is_solution
 
+import tools.lessons.build
 from mmgen_course.exercises import Exercise, all_exercises
-from mmgen_course.notebooks.run import ROOT
-from tools.lessons import build as build_lessons
+from mmgen_course.notebooks.run import ROOT, execute
 from tools.lessons.build import Course, build, check_leaks, learner_notebook, main, read_course, solution_notebook
+from tools.lessons.inputs import imported, inputs, outputs
 from tools.lessons.outputs import settle, to_bytes
 from tools.lessons.solutions import answer_name, learner_text
 from tools.lessons.source import LessonError, read_lesson
@@ -585,20 +590,18 @@ def test_an_interrupted_build_leaves_what_was_there(tmp_path):
     assert not list(tmp_path.glob("*.partial"))
 
 
-def test_a_solutions_notebook_goes_when_its_lesson_has_no_exercise(tmp_path, monkeypatch):
-    monkeypatch.setattr(build_lessons, "all_exercises", dict)
+def test_a_solutions_notebook_goes_when_its_lesson_has_no_exercise(tmp_path):
     course = course_of(tmp_path, "# %% [markdown]\n# text\n")
     (tmp_path / "solutions").mkdir()
     (tmp_path / "solutions" / "00_tiny.ipynb").write_text("of an older lesson")
-    main(["--source", str(tmp_path), "--out", str(tmp_path)])
+    main(["--source", str(tmp_path), "--out", str(tmp_path)], exercises={})
     assert not (tmp_path / "solutions" / "00_tiny.ipynb").exists()
-    assert (tmp_path / "00_tiny.ipynb").read_bytes() == to_bytes(
-        settle(learner_notebook(course.lessons[0], course), course.lessons[0])
-    )
+    built = nbformat.read(tmp_path / "00_tiny.ipynb", as_version=4)
+    assert built.metadata.mmgen.pop("made")
+    assert to_bytes(built) == to_bytes(settle(learner_notebook(course.lessons[0], course), course.lessons[0]))
 
 
-def test_a_name_without_lesson_is_wrong_usage_and_a_broken_rule_a_failed_job(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(build_lessons, "all_exercises", dict)
+def test_a_name_without_lesson_is_wrong_usage_and_a_broken_rule_a_failed_job(tmp_path, capsys):
     (tmp_path / "00_tiny.py").write_text("# %% [markdown]\n# $$ a $$\n")
     with pytest.raises(SystemExit, match=r"tools.lessons: .*00_tiny\.py:2: give a displayed equation"):
         main(["--source", str(tmp_path)])
@@ -607,3 +610,188 @@ def test_a_name_without_lesson_is_wrong_usage_and_a_broken_rule_a_failed_job(tmp
         main(["01_tiny", "--source", str(tmp_path)])
     assert exit_.value.code == 2
     assert "no lesson 01_tiny; there are 00_tiny" in capsys.readouterr().err
+
+
+# ---- what is executed
+
+RERUN = (
+    """\
+# %% [markdown]
+# # 0. Tiny
+#
+# By (eq:a) below.
+
+# %%
+import ipywidgets
+
+if False:
+    from mmgen_course import used
+check = callable
+
+"""
+    + EXERCISE
+    + r"""
+# %% [markdown]
+# $$ a = b \label{eq:a} $$
+
+# %%
+ipywidgets.IntSlider()
+
+# %% tags=["nbval-ignore-output"]
+print("(eq:a)")
+"""
+)
+TREE = {
+    "mmgen_course/__init__.py": "",
+    "mmgen_course/used.py": "from mmgen_course.room import low, FACT\n",
+    "mmgen_course/room/__init__.py": "FACT = 1\n",
+    "mmgen_course/room/low.py": "def late():\n    from .lower import x\n    return x\n",
+    "mmgen_course/room/lower.py": "x = 1\n",
+    "mmgen_course/unused.py": "",
+    "mmgen_course/exercises/lessons/lesson_00/mean.py": "",
+    "mmgen_course/exercises/lessons/lesson_01/mode.py": "",
+    "data/registry.txt": "",
+    "requirements.txt": "",
+    "tools/lessons/build.py": "",
+    "tools/lessons/grades.py": "",
+    "tools/lessons/outputs.py": "",
+    "tools/lessons/ledger.py": "",
+}
+
+
+class Course00:
+    """A course of one lesson, on a repository of its own."""
+
+    def __init__(self, root: Path):
+        self.root, self.source = root, root / "notebooks" / "source" / "00_tiny.py"
+
+    def edit(self, file: str, old: str = "", new: str = "# another line\n") -> None:
+        path = self.root / file
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new, 1))
+
+    def make(self, *options: str) -> None:
+        main([*options, "--source", str(self.source.parent), "--out", str(self.root / "notebooks")], {"mean": toy()})
+
+    def notebooks(self) -> dict[str, bytes]:
+        return {path.name + path.parent.name: path.read_bytes() for path in sorted(self.root.rglob("*.ipynb"))}
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory) -> Path:
+    """The folder of that course, its lesson executed."""
+    root = tmp_path_factory.mktemp("course")
+    for file, text in TREE.items():
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).write_text(text)
+    course = Course00(root)
+    course.source.parent.mkdir(parents=True)
+    course.source.write_text(RERUN)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tools.lessons.build, "inputs", partial(inputs, root=root))
+        course.make()
+    assert len(course.notebooks()) == 2
+    return root
+
+
+@pytest.fixture
+def course(executed, tmp_path, monkeypatch) -> Course00:
+    """A copy of it, in which nothing is executed any more: `execute` fails."""
+    shutil.copytree(executed, tmp_path / "copy")
+    monkeypatch.setattr(tools.lessons.build, "inputs", partial(inputs, root=tmp_path / "copy"))
+    monkeypatch.setattr(tools.lessons.build, "execute", None)
+    return Course00(tmp_path / "copy")
+
+
+def test_a_lesson_of_which_nothing_changed_is_neither_executed_nor_written(course, capsys):
+    before = {path: path.stat().st_mtime_ns for path in course.root.rglob("*.ipynb")}
+    course.make()
+    assert {path: path.stat().st_mtime_ns for path in course.root.rglob("*.ipynb")} == before
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["mmgen_course/unused.py", "mmgen_course/exercises/lessons/lesson_01/mode.py", "tools/lessons/ledger.py"],
+)
+def test_what_a_lesson_does_not_import_executes_nothing(course, file):
+    course.edit(file)
+    before = course.notebooks()
+    course.make()
+    assert course.notebooks() == before
+
+
+SOURCE = "notebooks/source/00_tiny.py"
+EXECUTES = {
+    "a code cell": (SOURCE, "check = callable", "check = print", "its code cells"),
+    "a tag": (SOURCE, "# %%\nipywidgets", '# %% tags=["hide-input"]\nipywidgets', "its code cells"),
+    "a solution": (SOURCE, "total = sum(values)", "total = sum(list(values))", "its code cells"),
+    "the number of an equation in code": (SOURCE, "# $$ a", "# $$ b \\label{eq:b} $$\n# $$ a", "its code cells"),
+    **{
+        file: (file, "", "# another line\n", file)
+        for file in TREE
+        if "unused" not in file and "lesson_01" not in file and "ledger" not in file
+    },
+    "a notebook changed by hand": ("notebooks/00_tiny.ipynb", "IntSlider(value=0", "IntSlider(value=1", "by hand"),
+}
+
+
+@pytest.mark.parametrize(("file", "old", "new", "reason"), EXECUTES.values(), ids=EXECUTES.keys())
+def test_a_change_of_what_a_lesson_depends_on_executes_it_and_is_named(course, capsys, file, old, new, reason):
+    course.edit(file, old, new)
+    with pytest.raises(TypeError, match="'NoneType' object is not callable"):
+        course.make()
+    assert re.search(rf"^00_tiny: executed, because of .*{re.escape(reason)}$", capsys.readouterr().out)
+
+
+def test_a_missing_notebook_and_force_execute_a_lesson(course, capsys):
+    with pytest.raises(TypeError):
+        course.make("--force")
+    (course.root / "notebooks" / "solutions" / "00_tiny.ipynb").unlink()
+    with pytest.raises(TypeError):
+        course.make()
+    assert capsys.readouterr().out == (
+        "00_tiny: executed, because of --force\n00_tiny: executed, because of solutions/00_tiny.ipynb was not built\n"
+    )
+
+
+def test_what_the_build_left_in_a_notebook_was_not_changed_by_hand():
+    kept = {path: v4.reads(path.read_text()) for path in (ROOT / "notebooks").rglob("*.ipynb")}
+    made = {path: notebook.metadata.mmgen.get("made") for path, notebook in kept.items()}
+    by_hand = [path.name for path in kept if made[path] and made[path]["outputs"] != outputs(kept[path])]
+    assert by_hand == [], "run `make notebooks`"
+
+
+def test_code_that_is_no_plain_python_may_import_every_module(executed):
+    assert imported("%run used", "", executed) == set((executed / "mmgen_course").rglob("*.py"))
+
+
+def test_prose_alone_gives_the_same_bytes_as_an_execution(course, capsys, monkeypatch):
+    course.edit(SOURCE, "# By (eq:a) below.", "# As (eq:a) says.\n\n# %% [markdown]\n# One more cell.")
+    course.edit(SOURCE, "# $$ a = b", "# $$ a = c")
+    course.edit(SOURCE, "# %%\nipywidgets.IntSlider()", "# %% [markdown]\n# And one.\n\n# %%\nipywidgets.IntSlider()")
+    before = course.notebooks()
+    course.make()
+    assert capsys.readouterr().out == "00_tiny: prose only\n"
+    rewritten = course.notebooks()
+    assert all(rewritten[name] != before[name] for name in before)
+    monkeypatch.setattr(tools.lessons.build, "execute", execute)
+    course.make("--force")
+    assert course.notebooks() == rewritten
+
+
+def test_a_line_of_a_solution_in_new_prose_stops_the_build(course):
+    course.edit(SOURCE, "below.", "below: `return total / len(values)`.")
+    before = course.notebooks()
+    with pytest.raises(SystemExit, match="this line of a solution also stands in the learner's 00_tiny"):
+        course.make()
+    assert course.notebooks() == before
+
+
+def test_prose_is_rewritten_without_loading_torch():
+    code = "import sys; from tools.lessons.build import main; main(['--help'])"
+    process = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "nbformat" in process.stderr
+    assert not re.search(r"\| +torch$", process.stderr, flags=re.MULTILINE)

@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 
 from mmgen_course.notebooks.register import lesson_names
 from tools import pins
+from tools.lessons.new import FILL_IN
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "mmgen_course"
@@ -172,6 +173,12 @@ def test_a_lesson_has_the_parts_of_a_lesson_in_their_order(lesson: Path) -> None
     assert -1 not in places, dict(zip(GRAMMAR, places, strict=True))
     assert places == sorted(places)
     assert text.count("<details><summary>Answer</summary>") == 3
+
+
+def test_nothing_is_left_of_the_skeleton_of_a_lesson() -> None:
+    places = [ROOT / "notebooks", PACKAGE / "exercises", ROOT / "tests" / "alternatives", ROOT / "tests" / "equations"]
+    files = [path for place in places for path in place.rglob("*") if path.suffix in {".py", ".toml"}]
+    assert [str(path.relative_to(ROOT)) for path in files if FILL_IN in path.read_text()] == []
 
 
 def test_ci_runs_the_commands_of_the_readme() -> None:

@@ -5,7 +5,6 @@ formula with a mistake that people really make. A new lesson needs a new file le
 """
 
 import runpy
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tools.lessons.equations import EQUATION, LABEL, number_equations
-from tools.lessons.source import Lesson
+from tools.lessons.ledger import Entry
 
 Formula = Callable[..., object]
 Check = Callable[[Formula], None]
@@ -23,57 +21,36 @@ ACCEPTED, REJECTED = "accepted", "rejected"
 
 
 @dataclass(frozen=True)
-class Equation:
-    """A formula, transcribed from `latex`, its mutants by name, and the check: AssertionError means wrong."""
+class Equation(Entry):
+    """An entry that can be run: its formula, its mutants by name, and the check: AssertionError means wrong."""
 
-    label: str
-    latex: str
-    how: str
-    formula: Formula
     mutants: Mutants
+    formula: Formula
     check: Check
 
-    @property
-    def file(self) -> str:
-        """Name of the file that holds the check, such as lesson_00."""
-        return Path(self.check.__code__.co_filename).stem
 
+def equation(label: str, fingerprint: str, how: str, formula: Formula, mutants: Mutants) -> Callable[[Check], Equation]:
+    """Make the check below this decorator an entry of the ledger.
 
-def equation(label: str, latex: str, how: str, formula: Formula, mutants: Mutants) -> Callable[[Check], Equation]:
-    """Make the check below this decorator an entry of the ledger."""
-    return lambda check: Equation(label, latex, how, formula, mutants, check)
+    Args:
+        label: of the equation that a lesson displays; its LaTeX stands there, and nowhere else.
+        fingerprint: of that LaTeX. Leave it empty at first: `python -m tools.lessons.ledger` says what to write.
+        how: what the formula is compared with, for the page of the book.
+        formula: the equation as a callable.
+        mutants: name of a mistake -> the equation with it.
+    """
+
+    def entry(check: Check) -> Equation:
+        file = Path(check.__code__.co_filename).stem
+        return Equation(label, fingerprint, how, mutants, file, formula, check)
+
+    return entry
 
 
 def read_ledger(folder: Path) -> list[Equation]:
     """Run every lesson_*.py of `folder` and collect its entries, in the order in which they stand."""
     files = [runpy.run_path(str(path)) for path in sorted(folder.glob("lesson_*.py"))]  # name -> value
     return [value for names in files for value in names.values() if isinstance(value, Equation)]
-
-
-@dataclass(frozen=True)
-class Displayed:
-    """An equation as a lesson shows it: `number` is L.k, `latex` comes without its label."""
-
-    number: str
-    latex: str
-
-    @property
-    def file(self) -> str:
-        """Name of the file that must hold the check."""
-        return f"lesson_{int(self.number.split('.')[0]):02d}"
-
-
-def displayed_equations(lessons: list[Lesson]) -> dict[str, Displayed]:
-    """Map each label to its equation, in the order of the course."""
-    cells = [cell for lesson in lessons for cell in lesson.cells if cell.kind == "markdown"]
-    formulas = [one_line(LABEL.sub("", latex)) for cell in cells for latex in EQUATION.findall(cell.text)]
-    numbers = number_equations(lessons)  # in the same order
-    return {label: Displayed(numbers[label], latex) for label, latex in zip(numbers, formulas, strict=True)}
-
-
-def one_line(text: str) -> str:
-    """Return `text` with each run of spaces and newlines made one space."""
-    return " ".join(text.split())
 
 
 def verdict(check: Check, formula: Formula) -> str:
@@ -85,28 +62,6 @@ def verdict(check: Check, formula: Formula) -> str:
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return ACCEPTED
-
-
-def faults(ledger: list[Equation], displayed: dict[str, Displayed]) -> list[str]:
-    """List everything that is wrong with the ledger before any check is run."""
-    times = Counter(entry.label for entry in ledger)
-    wrong = [f"{label} has {n} checks; keep one" for label, n in times.items() if n > 1]
-    missing = [(label, shown) for label, shown in displayed.items() if label not in times]
-    wrong += [f"{label} ({shown.number}) has no check; write one in {shown.file}.py" for label, shown in missing]
-    return wrong + [fault for entry in ledger for fault in _faults_of(entry, displayed.get(entry.label))]
-
-
-def _faults_of(entry: Equation, shown: Displayed | None) -> list[str]:
-    wrong = []
-    if shown is None:
-        wrong.append(f"{entry.label} is checked in {entry.file}.py, but no lesson displays it")
-    elif shown.file != entry.file:
-        wrong.append(f"{entry.label} ({shown.number}) is checked in {entry.file}.py; move it to {shown.file}.py")
-    elif shown.latex != one_line(entry.latex):
-        wrong.append(f"{entry.label} ({shown.number}) reads {shown.latex}; its check is of {one_line(entry.latex)}")
-    if len({one_line(name).casefold() for name in entry.mutants}) < max(2, len(entry.mutants)):
-        wrong.append(f"{entry.label} needs at least two mutants, each with a name of its own")
-    return wrong
 
 
 def close(actual: object, expected: object, tolerance: float = 1e-9) -> None:

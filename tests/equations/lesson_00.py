@@ -13,7 +13,7 @@ from mmgen_course import scenes
 
 @equation(
     "eq:signed-distance",
-    r"d(x, y) = \sqrt{x^2 + y^2} - r",
+    fingerprint="8c2bdc26",
     how="distance to the nearest of 4,000 points on the circle; inside where these wind around the point",
     formula=lambda x, y, r: (x**2 + y**2).sqrt() - r,
     mutants={
@@ -37,7 +37,7 @@ def signed_distance(formula):
 
 @equation(
     "eq:coverage",
-    r"c = \min\!\left(1, \max\!\left(0, \tfrac{1}{2} - \frac{d}{w}\right)\right)",
+    fingerprint="e300e7af",
     how="quadrature: share of the points of a pixel that lie inside an upright or level edge",
     formula=lambda d, w: min(1, max(0, 1 / 2 - d / w)),
     mutants={
@@ -61,7 +61,7 @@ def coverage(formula):
 
 @equation(
     "eq:caption-match",
-    r"m = \frac{1}{n} \sum_{i=1}^{n} \mathbb{1}\left[\, s_i \text{ satisfies } t_i \,\right]",
+    fingerprint="f840cc09",
     how="pairs of caption and scene made to fit or not: the share is known",
     formula=lambda s, t, satisfies: sum(satisfies(s[i], t[i]) for i in range(len(s))) / len(s),
     mutants={
@@ -88,7 +88,7 @@ def caption_match(formula):
 
 @equation(
     "eq:chance",
-    r"P(\text{match}) = \prod_j \frac{1}{k_j}",
+    fingerprint="7dd84395",
     how="every combination of attributes listed, those that fit counted, for each choice of what is fixed",
     formula=lambda k: prod(1 / k_j for k_j in k),
     mutants={
@@ -120,8 +120,7 @@ def _vote_by(weight):
 
 @equation(
     "eq:vote",
-    r"""p(y \mid a) = \frac{\sum_{i:\, y_i = y} \exp(-\lVert a - x_i \rVert^2 / 2\sigma^2)}
-                      {\sum_{i} \exp(-\lVert a - x_i \rVert^2 / 2\sigma^2)}""",
+    fingerprint="819d2ad1",
     how="exact model: Bayes' rule with Gaussian densities, each example equally likely beforehand",
     formula=lambda y, a, x, y_i, sigma: (
         torch.exp(-(a - x[y_i == y]).norm(dim=1).square() / (2 * sigma**2)).sum()
@@ -154,7 +153,7 @@ def vote(formula):
 
 @equation(
     "eq:fusion",
-    r"p(y \mid a, b) = \frac{1}{Z}\, \frac{p(y \mid a)\; p(y \mid b)}{p(y)}",
+    fingerprint="8eb94147",
     how="exact model: a random joint table of y, a and b, where a and b are independent given y",
     formula=lambda y_a, y_b, y: (1 / (y_a * y_b / y).sum()) * (y_a * y_b / y),
     mutants={

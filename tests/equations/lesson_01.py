@@ -14,7 +14,7 @@ from torch.nn.functional import batch_norm, interpolate
 
 @equation(
     "eq:to-tensor",
-    r"x_{c,i,j} = \frac{p_{i,j,c}}{255}",
+    fingerprint="73f57547",
     how="a slow loop over fractions",
     formula=lambda p: rearrange(p, "i j c -> c i j") / 255,
     mutants={
@@ -36,7 +36,7 @@ def to_tensor(formula):
 
 @equation(
     "eq:to-bytes",
-    r"p_{i,j,c} = \operatorname{round}(255\, x_{c,i,j})",
+    fingerprint="f18144d2",
     how="all 256 bytes there and back, and values between them against the nearest of the 256 levels",
     formula=lambda x: rearrange((255 * x).round(), "c i j -> i j c"),
     mutants={
@@ -57,7 +57,7 @@ def to_bytes(formula):
 
 @equation(
     "eq:normalise",
-    r"z = \frac{x - \mu}{\sigma}",
+    fingerprint="0fb883ef",
     how="mean 0 and standard deviation 1 with a channel's own numbers; torch.nn.functional.batch_norm with others",
     formula=lambda x, mu, sigma: (x - mu) / sigma,
     mutants={
@@ -79,7 +79,7 @@ def normalise(formula):
 
 @equation(
     "eq:denormalise",
-    r"x = \sigma z + \mu",
+    fingerprint="4120628d",
     how="sympy solves the normalised value for x",
     formula=lambda z, mu, sigma: sigma * z + mu,
     mutants={
@@ -97,7 +97,7 @@ def denormalise(formula):
 
 @equation(
     "eq:bowl",
-    r"H = \begin{pmatrix} \mu^2 + \sigma^2 & \mu \\ \mu & 1 \end{pmatrix}",
+    fingerprint="b40f5ff9",
     how="autograd: second derivatives of the mean loss over 50 random pixels",
     formula=lambda mu, sigma: [[mu**2 + sigma**2, mu], [mu, 1]],
     mutants={
@@ -122,7 +122,7 @@ def bowl(formula):
 
 @equation(
     "eq:valley",
-    r"\rho = \frac{\kappa - 1}{\kappa + 1}",
+    fingerprint="b8eb5315",
     how="the worst part left by one step on a random bowl, smallest over 4,001 step sizes",
     formula=lambda kappa: (kappa - 1) / (kappa + 1),
     mutants={
@@ -144,7 +144,7 @@ def valley(formula):
 
 @equation(
     "eq:twice",
-    r"z' = \frac{z - \frac{1}{2}}{\frac{1}{2}} = 4x - 3",
+    fingerprint="59172fd0",
     how="torch.nn.functional.batch_norm with mean 1/2 and variance 1/4, applied twice; both sides",
     formula=lambda z, x: ((z - 1 / 2) / (1 / 2), 4 * x - 3),
     mutants={
@@ -165,7 +165,7 @@ def twice(formula):
 
 @equation(
     "eq:centre",
-    r"c_i = \left(i + \tfrac{1}{2}\right) \frac{n}{m}",
+    fingerprint="1a0f85b4",
     how="middle of the part of the old line that falls to new pixel i, by fractions; a ramp resized by torch",
     formula=lambda i, n, m: (i + 1 / 2) * n / m,
     mutants={
@@ -187,7 +187,7 @@ def centre(formula):
 
 @equation(
     "eq:triangle",
-    r"w_{ij} = \max\!\left(0,\; 1 - \frac{\left| j + \frac{1}{2} - c_i \right|}{r} \right)",
+    fingerprint="345582b7",
     how="overlap of two windows of width r, one about each centre, as a share of r",
     formula=lambda j, c_i, r: max(0, 1 - abs(j + 1 / 2 - c_i) / r),
     mutants={
@@ -218,7 +218,7 @@ def _triangles(n, m):
 
 @equation(
     "eq:resize-line",
-    r"y_i = \sum_j A_{ij}\, x_j, \qquad A_{ij} = \frac{w_{ij}}{\sum_k w_{ik}}",
+    fingerprint="9aba8859",
     how="torch's antialiased resizing of a line, smaller, larger and of the same length",
     formula=lambda w, x: torch.einsum("ij,j->i", w / torch.einsum("ik->i", w)[:, None], x),
     mutants={
@@ -238,7 +238,7 @@ def resize_line(formula):
 
 @equation(
     "eq:resize-image",
-    r"Y = A\, X\, B^{\mathsf T}",
+    fingerprint="6d09aa02",
     how="a slow loop over four indices, square and not",
     formula=lambda A, X, B: A @ X @ B.T,
     mutants={
@@ -261,8 +261,7 @@ def resize_image(formula):
 
 @equation(
     "eq:alias",
-    r"""\cos(2\pi f s\, i) = \cos\!\left(2\pi\, f'\, i\right),
-        \qquad f' = \left| f s - \operatorname{round}(f s) \right|""",
+    fingerprint="b608f3d8",
     how="123 waves of 245 pixels, every fifth kept: the kept values, and the peak of their Fourier transform",
     formula=lambda f, s, i: (
         torch.cos(2 * pi * f * s * i),
@@ -309,7 +308,7 @@ def alias(formula):
 
 @equation(
     "eq:nyquist",
-    r"f s \le \frac{1}{2} \quad\Longleftrightarrow\quad f \le \frac{m}{2n}",
+    fingerprint="61488ec2",
     how="121 waves of 240 pixels shrunk to 48: both sides hold just where a Fourier transform finds f s again",
     formula=lambda f, s, n, m: (f * s <= Fraction(1, 2), f <= Fraction(m, 2 * n)),
     mutants={
@@ -333,8 +332,7 @@ def nyquist(formula):
 
 @equation(
     "eq:strength",
-    r"""\int_{-r}^{r} \frac{1}{r}\left(1 - \frac{|t|}{r}\right) \cos(2\pi f t)\, \mathrm{d}t
-        = \left( \frac{\sin \pi f r}{\pi f r} \right)^{2}""",
+    fingerprint="d7064d85",
     how="quadrature of the left side; both against the mean over a window of width r, taken twice",
     formula=lambda f, r, integral: (
         integral(lambda t: 1 / r * (1 - abs(t) / r) * torch.cos(2 * pi * f * t), -r, r),
@@ -378,8 +376,7 @@ def strength(formula):
 
 @equation(
     "eq:cosine",
-    r"""C_{kj} = \sqrt{\tfrac{2}{n}}\; \cos\!\left( \frac{\pi k}{n} \left(j + \tfrac{1}{2}\right) \right),
-        \qquad C_{0j} = \sqrt{\tfrac{1}{n}}""",
+    fingerprint="1ccda779",
     how="rows of length one at right angles; the discrete cosine transform of scipy",
     formula=lambda k, j, n: (2 / n) ** 0.5 * np.cos(pi * k / n * (j + 1 / 2)) if k else (1 / n) ** 0.5,
     mutants={
@@ -399,7 +396,7 @@ def cosine(formula):
 
 @equation(
     "eq:aliasing-error",
-    r"e = \sqrt{ \operatorname{mean}\left( \left( A\, (X - L X L)\, A^{\mathsf T} \right)^{2} \right) }",
+    fingerprint="b2aed34c",
     how="scipy's cosine transform of the picture with its slow waves set to zero, then a slow loop",
     formula=lambda A, X, L: (A @ (X - L @ X @ L) @ A.T).square().mean().sqrt(),
     mutants={
@@ -429,7 +426,7 @@ def aliasing_error(formula):
 
 @equation(
     "eq:crop",
-    r"""P(\text{rows stay whole}) = \frac{\max\bigl(0,\, \min(a, H - h) - \max(0, b - h) + 1\bigr)}{H - h + 1}""",
+    fingerprint="9d0b8a66",
     how="every crop of every thing in up to eight rows, counted",
     formula=lambda a, b, h, H: max(0, min(a, H - h) - max(0, b - h) + 1) / (H - h + 1),
     mutants={
@@ -455,7 +452,7 @@ def crop(formula):
 
 @equation(
     "eq:flip",
-    r"x'_{c,i,j} = x_{c,i,W-1-j}",
+    fingerprint="4aeb2768",
     how="a slow loop that reverses each row; its own inverse",
     formula=lambda x: x[:, :, [x.shape[2] - 1 - j for j in range(x.shape[2])]],
     mutants={

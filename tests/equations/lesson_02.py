@@ -15,7 +15,7 @@ TEXTS = ["a red star", "a small red star above a cross", "a blue cross", "a larg
 
 @equation(
     "eq:word-coverage",
-    r"C(V) = \frac{1}{N} \sum_{r=1}^{V} c_{(r)}",
+    fingerprint="2b40897a",
     how="the best of all vocabularies of V words, each by counting the tokens that it knows",
     formula=lambda c, N, V: 1 / N * sum(c[r - 1] for r in range(1, V + 1)),
     mutants={
@@ -36,7 +36,7 @@ def word_coverage(formula):
 
 @equation(
     "eq:vocabulary-growth",
-    r"\mathbb{E}[V(q)] = \sum_{w} \left( 1 - (1 - q)^{c_w} \right)",
+    fingerprint="cbc67139",
     how="every subset of ten tokens, its types counted, weighted with its probability",
     formula=lambda q, c: sum(1 - (1 - q) ** c_w for c_w in c),
     mutants={
@@ -60,8 +60,7 @@ def vocabulary_growth(formula):
 
 @equation(
     "eq:word-id",
-    r"""\mathrm{id}(w) = \begin{cases} 3 + r(w) & \text{if } w \text{ is in the vocabulary} \\
-                                       1 & \text{otherwise} \end{cases}""",
+    fingerprint="ac0b9375",
     how="ids that the package's Vocabulary gives, with words ranked by another sort",
     formula=lambda w, r: 3 + r[w] if w in r else 1,
     mutants={
@@ -83,8 +82,7 @@ def word_id(formula):
 
 @equation(
     "eq:round-trip",
-    r"""\mathrm{decode}(\mathrm{encode}(t)) = w_1 \sqcup w_2 \sqcup \dots \sqcup w_n
-        \quad \text{if every } w_i \text{ is in the vocabulary}""",
+    fingerprint="b0a650e7",
     how="the package's Vocabulary; nothing may be claimed of a text with an unknown word",
     formula=lambda t, w, known: " ".join(w) if all(w_i in known for w_i in w) else None,
     mutants={
@@ -107,7 +105,7 @@ def round_trip(formula):
 
 @equation(
     "eq:merged-scenes",
-    r"M = \prod_{j \text{ unknown}} k_j",
+    fingerprint="845ebfc4",
     how="all scenes of four attributes, described without the unknown ones: sizes of the groups that look alike",
     formula=lambda k, unknown: prod(k[j] for j in unknown),
     mutants={
@@ -129,7 +127,7 @@ def merged_scenes(formula):
 
 @equation(
     "eq:padding-share",
-    r"\rho = 1 - \frac{\sum_b \sum_{n \in b} \ell_n}{\sum_b N_b \max_{n \in b} \ell_n}",
+    fingerprint="73dc4637",
     how="batches padded by the package, share of <pad> among their ids counted",
     formula=lambda batches: 1 - sum(sum(b) for b in batches) / sum(len(b) * max(b) for b in batches),
     mutants={
@@ -156,7 +154,7 @@ def padding_share(formula):
 
 @equation(
     "eq:masked-mean",
-    r"\bar e_n = \frac{\sum_{t=1}^{T} m_{nt}\, e_{nt}}{\sum_{t=1}^{T} m_{nt}}",
+    fingerprint="db7ca876",
     how="each caption averaged alone, without padding",
     formula=lambda m, e: torch.einsum("nt,ntd->nd", m, e) / torch.einsum("nt->n", m)[:, None],
     mutants={
@@ -186,8 +184,7 @@ def _padded():
 
 @equation(
     "eq:unmasked-mean",
-    r"""\frac{1}{T} \sum_{t=1}^{T} e_{nt}
-        = \frac{\ell_n}{T}\, \bar e_n + \left(1 - \frac{\ell_n}{T}\right) e_{\text{pad}}""",
+    fingerprint="3094eff9",
     how="captions padded by hand and averaged as they stand; both sides",
     formula=lambda e, ell, T, e_bar, e_pad: (
         1 / T * sum(e[t] for t in range(T)),
@@ -210,7 +207,7 @@ def unmasked_mean(formula):
 
 @equation(
     "eq:mask-error",
-    r"\delta_n = \left(1 - \frac{\ell_n}{T}\right) \lVert e_{\text{pad}} - \bar e_n \rVert",
+    fingerprint="b0e247b9",
     how="distance between a caption's mean with padding and without",
     formula=lambda ell, T, e_pad, e_bar: (1 - ell / T) * (e_pad - e_bar).norm(),
     mutants={
@@ -228,7 +225,7 @@ def mask_error(formula):
 
 @equation(
     "eq:bag",
-    r"b_v = \sum_{i=1}^{n} \mathbb{1}[w_i = v], \qquad \bar e = \frac{1}{n} \sum_v b_v\, e_v",
+    fingerprint="5154fe0f",
     how="Python's Counter, and the mean over positions, the same for every order of the words",
     formula=lambda w, e: (
         [sum(w_i == v for w_i in w) for v in range(len(e))],
@@ -269,7 +266,7 @@ def bag(formula):
 
 @equation(
     "eq:heaps",
-    r"V(n) \approx K n^{\beta}, \qquad \text{so} \qquad \beta = \log_2 \frac{V(2n)}{V(n)}",
+    fingerprint="b84c6d43",
     how="a line through log V against log n; and a language with p proportional to 1 / rank², known to have beta 1/2",
     formula=lambda K, beta, V, n: (K * n**beta, log2(V(2 * n) / V(n))),
     mutants={
@@ -299,7 +296,7 @@ def heaps(formula):
 
 @equation(
     "eq:zipf",
-    r"r \, \frac{c_{(r)}}{N} \approx \text{constant}",
+    fingerprint="73b13197",
     how="exact model: counts 2520 / r, where the constant is one over the tenth harmonic number",
     formula=lambda r, c_r, N: r * Fraction(c_r, N),
     mutants={

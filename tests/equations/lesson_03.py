@@ -31,7 +31,7 @@ def _map(x, w, at, size=None):
 
 @equation(
     "eq:correlation",
-    r"y_{i,j} = \sum_{u=0}^{k-1} \sum_{v=0}^{k-1} w_{u,v}\, x_{i+u,\,j+v}",
+    fingerprint="b08e3daa",
     how="scipy.signal.correlate2d, where the kernel lies wholly inside",
     formula=lambda x, w: _map(x, w, lambda x, i, u, j, v: x[i + u, j + v]),
     mutants={
@@ -51,7 +51,7 @@ def correlation(formula):
 
 @equation(
     "eq:convolution",
-    r"(w * x)_{i,j} = \sum_{u=0}^{k-1} \sum_{v=0}^{k-1} w_{u,v}\, x_{i-u,\,j-v}",
+    fingerprint="cb09cc74",
     how="scipy.signal.convolve2d where the kernel lies inside, and the product of two Fourier transforms",
     formula=lambda x, w: _map(x, w, lambda x, i, u, j, v: x[i + 2 - u, j + 2 - v]),  # from i = j = k - 1 = 2 on
     mutants={
@@ -78,8 +78,7 @@ def _matrix(w, size, entry):
 
 @equation(
     "eq:unrolled",
-    r"""W_{(i,j),(h,l)} = \begin{cases} w_{h-i,\,l-j} & \text{if } 0 \le h - i < k \text{ and } 0 \le l - j < k \\
-        0 & \text{otherwise} \end{cases}""",
+    fingerprint="2f121e40",
     how="the matrix of derivatives of torch.nn.functional.conv2d, from autograd",
     formula=lambda w, size: _matrix(
         w, size, lambda w, k, i, j, h, l: w[h - i, l - j] if 0 <= h - i < k and 0 <= l - j < k else 0
@@ -110,7 +109,7 @@ def unrolled(formula):
 
 @equation(
     "eq:layer",
-    r"y = f(W x + b)",
+    fingerprint="7a4ab9c8",
     how="torch.nn.Conv2d and ReLU; W column by column from its answers to single pixels",
     formula=lambda f, W, x, b: f(W @ x + b),
     mutants={
@@ -133,8 +132,7 @@ def layer(formula):
 
 @equation(
     "eq:conv-gradient",
-    r"""\frac{\partial L}{\partial x} = W^{\mathsf T} g, \qquad
-        \frac{\partial L}{\partial w_{u,v}} = \sum_{i,j} g_{i,j}\, x_{i+u,\,j+v}""",
+    fingerprint="c8c50009",
     how="central differences of L, weight by weight and pixel by pixel",
     formula=lambda W, g, x, w: (W.T @ g.flatten(), _map(x, g, lambda x, u, i, v, j: x[i + u, j + v])),
     mutants={
@@ -188,7 +186,7 @@ def _conv(x, w, b, s, p, d, row=lambda s, i, d, u, p: s * i + d * u - p, bias=la
 
 @equation(
     "eq:conv",
-    r"y_{q,i,j} = b_q + \sum_{c} \sum_{u,v} w_{q,c,u,v}\; x_{c,\; s i + d u - p,\; s j + d v - p}",
+    fingerprint="e59f54bb",
     how="torch.nn.functional.conv2d for several strides, paddings and dilations",
     formula=_conv,
     mutants={
@@ -208,7 +206,7 @@ def conv(formula):
 
 @equation(
     "eq:output-size",
-    r"n_{\text{out}} = \left\lfloor \frac{n + 2p - d (k - 1) - 1}{s} \right\rfloor + 1",
+    fingerprint="954fd27e",
     how="places counted one by one, until the last pixel of the window is outside",
     formula=lambda n, k, s, p, d: floor((n + 2 * p - d * (k - 1) - 1) / s) + 1,
     mutants={
@@ -229,7 +227,7 @@ def output_size(formula):
 
 @equation(
     "eq:shift",
-    r"""x'_{c,h,l} = x_{c,\,h - s a,\,l - s b} \quad\Longrightarrow\quad y'_{q,i,j} = y_{q,\,i-a,\,j-b}""",
+    fingerprint="ed28d10b",
     how="a picture without borders, given as a function; both maps summed at many places",
     formula=lambda x, y, s, a, b: (lambda h, l: x(h - s * a, l - s * b), lambda i, j: y(i - a, j - b)),
     mutants={
@@ -276,7 +274,7 @@ def _field(layers, size, jump):
 
 @equation(
     "eq:receptive-field",
-    r"r_l = r_{l-1} + (k_l - 1)\, d_l\, j_{l-1}, \qquad j_l = j_{l-1}\, s_l",
+    fingerprint="5249f39c",
     how="gradients of convolutions with positive weights: which pixels two neighbouring units depend on",
     formula=lambda layers: _field(layers, lambda r, k, d, j, s: r + (k - 1) * d * j, lambda j, s: j * s),
     mutants={
@@ -316,7 +314,7 @@ def _spread(layers, term):
 
 @equation(
     "eq:effective-field",
-    r"\sigma^2 = \sum_{l} \frac{k_l^2 - 1}{12}\; d_l^2\, j_{l-1}^2",
+    fingerprint="b33de9ab",
     how="ways from a unit down to each pixel counted by autograd; the variance of their places",
     formula=lambda layers: _spread(layers, lambda k, d, j: (k**2 - 1) / 12 * d**2 * j**2),
     mutants={
@@ -340,7 +338,7 @@ def effective_field(formula):
 
 @equation(
     "eq:max-pool",
-    r"y_{c,i,j} = \max_{0 \le u, v < k}\; x_{c,\, s i + u,\, s j + v}",
+    fingerprint="5556b8e0",
     how="torch.nn.functional.max_pool2d, blocks that touch and blocks that overlap",
     formula=lambda x, k, s: torch.stack(
         [
@@ -367,7 +365,7 @@ def max_pool(formula):
 
 @equation(
     "eq:global-mean",
-    r"h_c = \frac{1}{H W} \sum_{i=1}^{H} \sum_{j=1}^{W} y_{c,i,j}",
+    fingerprint="02fc65e3",
     how="torch.nn.AdaptiveAvgPool2d, and Python's sum over lists",
     formula=lambda y: y.sum((1, 2)) / (y.shape[1] * y.shape[2]),
     mutants={
@@ -386,7 +384,7 @@ def global_mean(formula):
 
 @equation(
     "eq:cross-entropy",
-    r"L = -\frac{1}{N} \sum_{n=1}^{N} \ln \frac{e^{z_{n,t_n}}}{\sum_{k} e^{z_{n,k}}}",
+    fingerprint="405240dd",
     how="torch.nn.functional.cross_entropy; ln K where all logits are equal",
     formula=lambda z, t: -sum(log(exp(z_n[t_n]) / sum(map(exp, z_n))) for z_n, t_n in zip(z, t, strict=True)) / len(z),
     mutants={
@@ -423,9 +421,7 @@ def _schedule(t, T, rise, fall, r=lambda T: max(1, floor(T / 10))):
 
 @equation(
     "eq:learning-rate",
-    r"""\eta_t = \eta \cdot \begin{cases} (t + 1) / r & \text{if } t < r \\
-        \frac{1}{2} \left( 1 + \cos\left( \pi\, \frac{t - r}{T - r} \right) \right) & \text{otherwise} \end{cases}
-        \qquad r = \max\left(1, \left\lfloor \tfrac{T}{10} \right\rfloor \right)""",
+    fingerprint="48cf97a7",
     how="what the training loop of the package takes; torch's LinearLR followed by CosineAnnealingLR",
     formula=lambda eta, t, T: eta * _schedule(t, T, lambda t, r: (t + 1) / r, lambda u: (1 + cos(pi * u)) / 2),
     mutants={
@@ -460,7 +456,7 @@ def _planes(x, of):
 
 @equation(
     "eq:batch-norm",
-    r"y_{n,c,i,j} = \gamma_c\, \frac{x_{n,c,i,j} - \mu_c}{\sqrt{\sigma_c^2 + \varepsilon}} + \beta_c",
+    fingerprint="98f29809",
     how="torch.nn.functional.batch_norm in training mode, with a large epsilon",
     formula=lambda x, gamma, beta, eps: (
         gamma[:, None, None]
@@ -501,8 +497,7 @@ def batch_norm(formula):
 
 @equation(
     "eq:running",
-    r"""\bar\mu_c \leftarrow (1 - m)\, \bar\mu_c + m\, \mu_c, \qquad
-        \bar v_c \leftarrow (1 - m)\, \bar v_c + m\, \frac{M}{M - 1}\, \sigma_c^2""",
+    fingerprint="7e5c0e36",
     how="the buffers of torch.nn.BatchNorm2d after three batches",
     formula=lambda mean, v, mu, sigma2, m, M: ((1 - m) * mean + m * mu, (1 - m) * v + m * M / (M - 1) * sigma2),
     mutants={
@@ -537,7 +532,7 @@ def running(formula):
 
 @equation(
     "eq:scale-free",
-    r"\mathrm{BN}(a x + c) = \mathrm{BN}(x)",
+    fingerprint="cd673d56",
     how="torch.nn.functional.batch_norm of values scaled and shifted, with a tiny epsilon",
     formula=lambda a, c, bn: (lambda x: bn(a * x + c), bn),
     mutants={
@@ -570,7 +565,7 @@ def _tower(shortcut):
 
 @equation(
     "eq:plain-gradient",
-    r"\frac{\partial L}{\partial x_0} = J_1^{\mathsf T} J_2^{\mathsf T} \cdots J_D^{\mathsf T}\, g",
+    fingerprint="ab7eb7ed",
     how="autograd through three layers; their derivatives by hand",
     formula=lambda J, g: J[0].T @ J[1].T @ J[2].T @ g,
     mutants={
@@ -588,7 +583,7 @@ def plain_gradient(formula):
 
 @equation(
     "eq:residual",
-    r"x_l = x_{l-1} + F_l(x_{l-1})",
+    fingerprint="581096d8",
     how="exact model: with F_l(x) = h f(x) it is Euler's method, which follows dx/dt = -x to exp(-1)",
     formula=lambda x, f: x + f(x),
     mutants={
@@ -608,8 +603,7 @@ def residual(formula):
 
 @equation(
     "eq:residual-gradient",
-    r"""\frac{\partial L}{\partial x_0} = (I + J_1)^{\mathsf T} \cdots (I + J_D)^{\mathsf T}\, g
-        = g + \sum_{l} J_l^{\mathsf T} g + \sum_{l < m} J_l^{\mathsf T} J_m^{\mathsf T} g + \dots""",
+    fingerprint="41f38fc1",
     how="autograd through three layers with shortcuts, for the product and for the sum over all choices of layers",
     formula=lambda J, g: (
         (torch.eye(4) + J[0]).T @ (torch.eye(4) + J[1]).T @ (torch.eye(4) + J[2]).T @ g,
@@ -653,7 +647,7 @@ def _chain(J, g):
 
 @equation(
     "eq:zero-errors",
-    r"p \le 1 - \alpha^{1/n} \approx \frac{-\ln \alpha}{n} \approx \frac{3}{n}",
+    fingerprint="e78b47fc",
     how="scipy.stats.beta, the exact interval of Clopper and Pearson; the approximations within 1 % for n = 1000",
     formula=lambda alpha, n: (1 - alpha ** (1 / n), -log(alpha) / n, 3 / n),
     mutants={
@@ -679,8 +673,7 @@ def _ends(p, n, z, middle, root, scale):
 
 @equation(
     "eq:wilson",
-    r"""\frac{1}{1 + z^2 / n} \left( \hat p + \frac{z^2}{2n} \pm
-        z \sqrt{ \frac{\hat p (1 - \hat p)}{n} + \frac{z^2}{4 n^2} } \right)""",
+    fingerprint="bb68ccd6",
     how="the two solutions of (p^ - p)^2 = z^2 p (1 - p) / n found by bisection, and scipy.stats.binomtest",
     formula=lambda p, n, z: _ends(
         p,
@@ -743,8 +736,13 @@ def wilson(formula):
 
 
 @equation(
+<<<<<<< HEAD
     "eq:classifier",
     r"| \hat m - m | \le \varepsilon",
+=======
+    "eq:classifier",
+    fingerprint="75cb6898",
+>>>>>>> c5e1af1b1af29c82669657033818721679905434
     how="all verdicts on six pictures, right and wrong in every way: the bound holds, and is reached",
     formula=lambda m_hat, m, epsilon: (abs(m_hat - m) <= epsilon, abs(m_hat - m) == epsilon),
     mutants={
@@ -770,7 +768,7 @@ def judge(formula):
 
 @equation(
     "eq:classifier",
-    r"z = V h + c, \qquad V \text{ of size } 1000 \times 512",
+    fingerprint="ba76c393",
     how="torchvision's ResNet-18 with random weights: its output, and its layer before the last",
     formula=lambda V, h, c: (V @ h + c, V.shape),
     mutants={

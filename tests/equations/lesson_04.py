@@ -18,8 +18,7 @@ def _counts(n=5, seed=0):
 
 @equation(
     "eq:cooccurrence",
-    r"""X_{ij} = \sum_{s} \sum_{t=1}^{T} \sum_{\substack{u \ne t \\ |t-u| \le L}}
-        \frac{\mathbb{1}[s_t = i]\, \mathbb{1}[s_u = j]}{|t - u|}""",
+    fingerprint="a34d79ea",
     how="pairs at each distance found by shifting the sentence against itself, and counted both ways round",
     formula=lambda S, L, i, j: sum(
         (s[t] == i) * (s[u] == j) / abs(t - u)
@@ -76,7 +75,7 @@ def cooccurrence(formula):
 
 @equation(
     "eq:cooccurrence-probability",
-    r"P_{ik} = \frac{X_{ik}}{X_i}, \qquad X_i = \sum_{k} X_{ik}",
+    fingerprint="5231a891",
     how="every meeting written down as a pair, and the pairs that begin with i counted",
     formula=lambda X, i, k: X[i, k] / sum(X[i, m] for m in range(len(X))),
     mutants={
@@ -105,7 +104,7 @@ def _exact_model():
 
 @equation(
     "eq:ratio-model",
-    r"F\big( (w_i - w_j)^\top \tilde w_k \big) = \frac{P_{ik}}{P_{jk}}",
+    fingerprint="4eb8408d",
     how="F = exp and vectors from a singular value decomposition of log P, where it must hold for all i, j, k",
     formula=lambda F, w, v, P, i, j, k: (F((w[i] - w[j]) @ v[k]), P[i, k] / P[j, k]),
     mutants={
@@ -126,8 +125,7 @@ def ratio_model(formula):
 
 @equation(
     "eq:exponential",
-    r"""F(a - b) = \frac{F(a)}{F(b)} \quad \text{for all } a, b
-        \qquad \Longleftrightarrow \qquad F(a) = e^{c\,a}""",
+    fingerprint="160c4309",
     how="F from F(0) = 1 and F' = c F, by small steps of a power series; and 1 + a², a logistic curve, which must fail",
     formula=lambda F, c, a, b: (F(a - b), F(a) / F(b), exp(c * a)),
     mutants={
@@ -158,7 +156,7 @@ def exponential(formula):
 
 @equation(
     "eq:log-probability",
-    r"w_i^\top \tilde w_k = \log P_{ik} = \log X_{ik} - \log X_i",
+    fingerprint="74394eed",
     how="vectors from a singular value decomposition of the logarithm of shares that were counted one by one",
     formula=lambda w, v, P, X, i, k: (w[i] @ v[k], log(P[i, k]), log(X[i, k]) - log(X[i].sum())),
     mutants={
@@ -178,7 +176,7 @@ def log_probability(formula):
 
 @equation(
     "eq:log-count",
-    r"w_i^\top \tilde w_k + b_i + \tilde b_k = \log X_{ik}",
+    fingerprint="5acd2faf",
     how="counts made by multiplying a factor for i, one for k, and one exponential for each dimension",
     formula=lambda w_i, v_k, b_i, c_k: sum(w_i * v_k) + b_i + c_k,
     mutants={
@@ -201,8 +199,7 @@ def log_count(formula):
 
 @equation(
     "eq:glove-weight",
-    r"""f(x) = \begin{cases} (x / x_{\max})^{\alpha} & \text{if } x < x_{\max} \\
-                             1 & \text{otherwise} \end{cases}""",
+    fingerprint="8a8d2e22",
     how="the integral of its slope, alpha x^(alpha - 1) / x_max^alpha below x_max and 0 above",
     formula=lambda x, x_max, alpha: (x / x_max) ** alpha if x < x_max else 1,
     mutants={
@@ -252,8 +249,7 @@ def _errors(X, w, v, b, c):
 
 @equation(
     "eq:glove-objective",
-    r"""J = \sum_{X_{ij} > 0} f(X_{ij})\, e_{ij}^2, \qquad
-        e_{ij} = w_i^\top \tilde w_j + b_i + \tilde b_j - \log X_{ij}""",
+    fingerprint="3872a089",
     how="loops over plain numbers, on counts of which some are zero",
     formula=lambda X, f, w, v, b, c: (f(X) * _errors(X, w, v, b, c) ** 2)[X > 0].sum(),
     mutants={
@@ -275,8 +271,7 @@ def glove_objective(formula):
 
 @equation(
     "eq:glove-gradient",
-    r"""\frac{\partial}{\partial w_i} \frac{J}{2} = \sum_{j} f(X_{ij})\, e_{ij}\, \tilde w_j, \qquad
-        \frac{\partial}{\partial b_i} \frac{J}{2} = \sum_{j} f(X_{ij})\, e_{ij}""",
+    fingerprint="8562f562",
     how="finite differences of half the objective, which is computed by loops",
     formula=lambda f_i, e_i, v, w_i: (sum(f * e * v_j for f, e, v_j in zip(f_i, e_i, v, strict=True)), sum(f_i * e_i)),
     mutants={
@@ -307,7 +302,7 @@ def glove_gradient(formula):
 
 @equation(
     "eq:adagrad",
-    r"\theta_{t+1} = \theta_t - \frac{\eta\, g_t}{\sqrt{1 + \sum_{\tau \le t} (\eta\, g_\tau)^2}}",
+    fingerprint="737712dd",
     how="constant gradients, where the sum is t (eta g)²; and a running sum kept beside changing gradients",
     formula=lambda theta, eta, g: theta - eta * g[-1] / sqrt(1 + sum((eta * g_tau) ** 2 for g_tau in g)),
     mutants={

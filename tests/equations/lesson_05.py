@@ -22,7 +22,7 @@ def _softmax(s, dim=-1):
 
 @equation(
     "eq:soft-lookup",
-    r"o = \sum_{j=1}^{S} a_j\, v_j, \qquad a_j \ge 0, \qquad \sum_{j=1}^{S} a_j = 1",
+    fingerprint="c44dc7e4",
     how="the point at which values with these masses balance, and their hull, which it must not leave",
     formula=lambda a, v: (sum(a[j] * v[j] for j in range(len(a))), (a >= 0).all() and math.isclose(a.sum(), 1)),
     mutants={
@@ -45,7 +45,7 @@ def soft_lookup(formula):
 
 @equation(
     "eq:softmax",
-    r"a_j = \mathrm{softmax}(s)_j = \frac{e^{s_j}}{\sum_{k=1}^{S} e^{s_k}}",
+    fingerprint="2fcf4902",
     how="torch, and the only positive weights whose logarithms differ as the scores do and which sum to 1",
     formula=lambda s: torch.stack([s_j.exp() / sum(s_k.exp() for s_k in s) for s_j in s]),
     mutants={
@@ -67,7 +67,7 @@ def softmax(formula):
 
 @equation(
     "eq:softmax-shift",
-    r"\mathrm{softmax}(s + c)_j = \frac{e^{c}\, e^{s_j}}{\sum_k e^{c}\, e^{s_k}} = \mathrm{softmax}(s)_j",
+    fingerprint="21a1c64d",
     how="torch's softmax of shifted scores, for shifts of both signs; three sides",
     formula=lambda s, c, softmax: (softmax(s + c), c.exp() * s.exp() / (c.exp() * s.exp()).sum(), softmax(s)),
     mutants={
@@ -94,8 +94,7 @@ def softmax_shift(formula):
 
 @equation(
     "eq:temperature",
-    r"""a_j(\tau) = \mathrm{softmax}(s / \tau)_j, \qquad
-        \frac{a_i(\tau)}{a_j(\tau)} = e^{(s_i - s_j)/\tau}""",
+    fingerprint="e7550ce3",
     how="the weights of largest entropy among those with the same mean score (Boltzmann): no neighbour has more",
     formula=lambda s, tau: (_softmax(s / tau), ((s[:, None] - s) / tau).exp()),
     mutants={
@@ -118,8 +117,7 @@ def temperature(formula):
 
 @equation(
     "eq:softmax-jacobian",
-    r"""\frac{\partial a_i}{\partial s_j} = a_i \left( [i = j] - a_j \right), \qquad
-        J = \mathrm{diag}(a) - a\, a^{\top}""",
+    fingerprint="5b5f6ac6",
     how="central finite differences, entry by entry",
     formula=lambda a: (
         torch.stack([torch.stack([a[i] * (float(i == j) - a[j]) for j in range(len(a))]) for i in range(len(a))]),
@@ -144,7 +142,7 @@ def softmax_jacobian(formula):
 
 @equation(
     "eq:dot-variance",
-    r"""\mathrm{Var}(q \cdot k) = \sum_{i=1}^{d} \mathrm{Var}(q_i k_i) = d\, \sigma_q^2\, \sigma_k^2""",
+    fingerprint="25e65dc7",
     how="exact: all vectors whose components are plus or minus sigma, equally likely; and normal ones by Monte Carlo",
     formula=lambda d, sigma_q, sigma_k: d * sigma_q**2 * sigma_k**2,
     mutants={
@@ -168,7 +166,7 @@ def dot_variance(formula):
 
 @equation(
     "eq:scaled-score",
-    r"s = \frac{q \cdot k}{\sqrt{d}}, \qquad \mathrm{Var}(s) = \sigma_q^2\, \sigma_k^2",
+    fingerprint="3f2a5dba",
     how="exact: all vectors whose components are plus or minus sigma",
     formula=lambda q, k, sigma_q, sigma_k: (q @ k.T / q.shape[1] ** 0.5, sigma_q**2 * sigma_k**2),
     mutants={
@@ -194,8 +192,7 @@ def _attention(q, k, v, dim=1):
 
 @equation(
     "eq:attention",
-    r"""A_{ij} = \frac{\exp(q_i \cdot k_j / \sqrt{d})}{\sum_{m=1}^{S} \exp(q_i \cdot k_m / \sqrt{d})}, \qquad
-        O = A\, V""",
+    fingerprint="1b68795a",
     how="torch's fused attention; the weights by giving it one-hot values",
     formula=_attention,
     mutants={
@@ -223,7 +220,7 @@ MASK = torch.tensor([[1, 1, 1, 1], [1, 0, 1, 0], [0, 0, 0, 1]]).double()
 
 @equation(
     "eq:masked-attention",
-    r"A_{ij} = \frac{m_{ij} \exp(s_{ij})}{\sum_{k} m_{ik} \exp(s_{ik})}",
+    fingerprint="4ef14a1c",
     how="each query alone, among the keys that it may see and no others",
     formula=_masked,
     mutants={
@@ -244,7 +241,7 @@ def masked_attention(formula):
 
 @equation(
     "eq:masked-too-late",
-    r"""\sum_{j} m_{ij}\, \mathrm{softmax}(s_i)_j = \frac{\sum_j m_{ij}\, e^{s_{ij}}}{\sum_j e^{s_{ij}}} \le 1""",
+    fingerprint="605ac370",
     how="1 less the weight that torch's softmax gives to the forbidden keys; both sides, and the bound",
     formula=lambda s, m: (
         (m * _softmax(s)).sum(1),
@@ -296,8 +293,7 @@ def _heads(x, c, w_q, w_k, w_v, w_o, attend=lambda q, k, v: F.scaled_dot_product
 
 @equation(
     "eq:heads",
-    r"""H_h = \mathrm{attention}(X W^Q_h,\; C W^K_h,\; C W^V_h), \qquad
-        Y = [H_1, \dots, H_n]\, W^O""",
+    fingerprint="2b21616e",
     how="torch.nn.MultiheadAttention with these matrices",
     formula=_heads,
     mutants={
@@ -327,7 +323,7 @@ def heads(formula):
 
 @equation(
     "eq:permutation",
-    r"\mathrm{attention}(P Q,\; R K,\; R V) = P\; \mathrm{attention}(Q, K, V)",
+    fingerprint="e400c1d1",
     how="the package's attention, for every order of three queries and of four keys; both sides",
     formula=lambda P, R, Q, K, V, attend: (attend(P @ Q, R @ K, R @ V), P @ attend(Q, K, V)),
     mutants={
@@ -355,7 +351,7 @@ def _code(t, d, omega):
 
 @equation(
     "eq:position-code",
-    r"p(t) = (\sin \omega_0 t, \dots, \sin \omega_{d/2-1} t,\; \cos \omega_0 t, \dots, \cos \omega_{d/2-1} t)",
+    fingerprint="ae10896c",
     how="a clock with d / 2 hands that turns step by step, each by its own rotation matrix",
     formula=lambda t, d: _code(t, d, lambda i: 10_000 ** (-2 * i / d)),
     mutants={
@@ -381,7 +377,7 @@ def position_code_(formula):
 
 @equation(
     "eq:position-distance",
-    r"p(t) \cdot p(u) = \sum_{i=0}^{d/2-1} \cos\left( \omega_i (t - u) \right)",
+    fingerprint="b4411064",
     how="dot products of codes, component by component",
     formula=lambda t, u, omega: sum(math.cos(w * (t - u)) for w in omega),
     mutants={
@@ -402,7 +398,7 @@ def position_distance(formula):
 
 @equation(
     "eq:attention-memory",
-    r"\text{bytes} = 4\, N\, n\, L\, S",
+    fingerprint="16fcbed0",
     how="bytes that the weights of the package's attention occupy",
     formula=lambda N, n, L, S: 4 * N * n * L * S,
     mutants={
@@ -425,7 +421,7 @@ def _online(m, ell, o, s, v, new=max, old=lambda m, m_new: math.exp(m - m_new), 
 
 @equation(
     "eq:online-softmax",
-    r"""m' = \max(m, s), \qquad \ell' = e^{m - m'} \ell + e^{s - m'}, \qquad o' = e^{m - m'} o + e^{s - m'} v""",
+    fingerprint="fc496b69",
     how="torch's softmax over all keys at once; sums of scores that are far above and below zero stay finite",
     formula=_online,
     mutants={
@@ -462,7 +458,7 @@ def _word_truth(q, k, b, attend=lambda s: F.softmax(s, dim=0)):
 
 @equation(
     "eq:word-truth",
-    r"z_t = \frac{q_t \cdot o_t}{\sqrt d} + b_t = \sum_{j} a_{tj}\, s_{tj} + b_t",
+    fingerprint="b247281c",
     how="both sides, and the derivative of log sum exp(c s_j) by c at 1, in finite differences",
     formula=_word_truth,
     mutants={
@@ -486,7 +482,7 @@ def word_truth(formula):
 
 @equation(
     "eq:noisy-and",
-    r"P(\text{true}) = \prod_{t=1}^{T} \sigma(z_t), \qquad \sigma(z) = \frac{1}{1 + e^{-z}}",
+    fingerprint="62ac2dc0",
     how="the package in logarithms, and the chance that none of T unequal coins shows tails, all outcomes listed",
     formula=lambda z: (math.prod(1 / (1 + math.exp(-x)) for x in z), [1 / (1 + math.exp(-x)) for x in z]),
     mutants={
@@ -515,7 +511,7 @@ def noisy_and(formula):
 
 @equation(
     "eq:pointing",
-    r"\hat p \pm 2 \sqrt{\hat p\, (1 - \hat p) / n}, \qquad \hat p = \frac{1}{n} \sum_{i=1}^{n} [\,r_i \in B_i\,]",
+    fingerprint="9c2789a4",
     how="exact binomial: the interval of p-hat holds p for at least 93 of 100 samples, and not for more than 97",
     formula=lambda hits, n: (hits / n, 2 * (hits / n * (1 - hits / n) / n) ** 0.5),
     mutants={
@@ -541,8 +537,7 @@ def pointing(formula):
 
 @equation(
     "eq:nadaraya-watson",
-    r"""\hat y(q) = \sum_{j} \frac{\exp\left(-\lVert q - k_j \rVert^2 / 2 \tau^2\right)}
-                                  {\sum_{m} \exp\left(-\lVert q - k_m \rVert^2 / 2 \tau^2\right)}\; y_j""",
+    fingerprint="7cf1181c",
     how="the mean of y given x under a sum of Gaussians about the examples, by quadrature over y",
     formula=lambda q, k, y, tau: F.softmax(-(q - k).square().sum(-1) / (2 * tau**2), dim=0) @ y,
     mutants={
@@ -566,8 +561,7 @@ def nadaraya_watson(formula):
 
 @equation(
     "eq:kernel-attention",
-    r"""-\frac{\lVert q - k_j \rVert^2}{2\tau^2}
-        = \frac{q \cdot k_j}{\tau^2} - \frac{\lVert k_j \rVert^2}{2 \tau^2} - \frac{\lVert q \rVert^2}{2 \tau^2}""",
+    fingerprint="6750d140",
     how="component by component; and torch's attention among keys of equal length, with the scale 1 / tau^2",
     formula=lambda q, k, tau: (q @ k.T / tau**2, k.square().sum(1) / (2 * tau**2), q.square().sum() / (2 * tau**2)),
     mutants={

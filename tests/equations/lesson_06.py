@@ -32,8 +32,7 @@ def mean_loss(s, tau):
 
 @equation(
     "eq:shared-cosine",
-    r"""u_i = \frac{f_i}{\lVert f_i \rVert}, \qquad v_j = \frac{g_j}{\lVert g_j \rVert}, \qquad
-        s_{ij} = u_i \cdot v_j""",
+    fingerprint="db58cabe",
     how="the angle between two vectors of the plane, and the law of cosines in 4 dimensions",
     formula=lambda f, g: (f / f.norm()) @ (g / g.norm()),
     mutants={
@@ -55,8 +54,7 @@ def shared_cosine(formula):
 
 @equation(
     "eq:info-nce",
-    r"""\mathcal{L}_{x \to y} = -\frac{1}{N} \sum_{i=1}^{N}
-        \log \frac{\exp(s_{ii} / \tau)}{\sum_{j=1}^{N} \exp(s_{ij} / \tau)}""",
+    fingerprint="ea8db759",
     how="each question's softmax by a loop; torch's cross-entropy with class i for row i",
     formula=lambda s, tau: (
         -1 / len(s) * sum(((s[i, i] / tau).exp() / (s[i] / tau).exp().sum()).log() for i in range(len(s)))
@@ -88,7 +86,7 @@ def _direction(s, tau):
 
 @equation(
     "eq:clip-loss",
-    r"\mathcal{L} = \frac{1}{2} \left( \mathcal{L}_{x \to y} + \mathcal{L}_{y \to x} \right)",
+    fingerprint="c3a2302f",
     how="2N questions, asked and answered one by one; the package",
     formula=lambda s, tau: 1 / 2 * (_direction(s, tau) + _direction(s.T, tau)),
     mutants={
@@ -112,7 +110,7 @@ def _gradient(s, tau):
 
 @equation(
     "eq:clip-gradient",
-    r"\frac{\partial \mathcal{L}}{\partial s_{ij}} = \frac{p_{ij} + q_{ij} - 2 \, \mathbb{1}[i = j]}{2 N \tau}",
+    fingerprint="1d13f3b5",
     how="central differences of the 2N questions, each of the N x N similarities moved alone",
     formula=lambda p, q, N, tau: (p + q - 2 * torch.eye(N).double()) / (2 * N * tau),
     mutants={
@@ -134,8 +132,7 @@ def clip_gradient(formula):
 
 @equation(
     "eq:clip-feature-gradient",
-    r"""\frac{\partial \mathcal{L}}{\partial f_i} = \frac{1}{\lVert f_i \rVert} \left( I - u_i u_i^\top \right)
-        \sum_{j=1}^{N} \frac{\partial \mathcal{L}}{\partial s_{ij}} \, v_j""",
+    fingerprint="7c2e2570",
     how="central differences of the loss by each entry of the features",
     formula=lambda f_i, u_i, slope, v: (
         (torch.eye(len(u_i)).double() - torch.outer(u_i, u_i))
@@ -169,8 +166,7 @@ def clip_feature_gradient(formula):
 
 @equation(
     "eq:temperature-gradient",
-    r"""\frac{\partial \mathcal{L}}{\partial \tau} =
-        -\frac{1}{\tau} \sum_{i,j} \frac{\partial \mathcal{L}}{\partial s_{ij}} \, s_{ij}""",
+    fingerprint="89568632",
     how="central differences of the loss by the temperature",
     formula=lambda slope, s, tau: -1 / tau * (slope * s).sum(),
     mutants={
@@ -245,8 +241,7 @@ def _game_loss(joint, N, scores):
 
 @equation(
     "eq:ideal-score",
-    r"""p(J = j \mid x, y_{1:N}) = \frac{\exp s^\star(x, y_j)}{\sum_{k=1}^{N} \exp s^\star(x, y_k)}, \qquad
-        s^\star(x, y) = \log \frac{p(y \mid x)}{p(y)}""",
+    fingerprint="8869a4c0",
     how="a joint table of nine entries, all cases of three candidates listed, probabilities by Bayes' rule",
     formula=lambda p_xy, p_x, p_y, x, y: _softmax([log(p_xy[x, k] / (p_x[x] * p_y[k])) for k in y]),
     mutants={
@@ -272,7 +267,7 @@ def _softmax(scores):
 
 @equation(
     "eq:guessing",
-    r"\mathbb{E}[\mathcal{L}_{x \to y}] \;\ge\; H(J \mid x, y_{1:N}) = \log N - I(J ; x, y_{1:N})",
+    fingerprint="58f6b3d3",
     how="all cases of two and of three candidates: the loss of the ideal score, and of 20 random ones",
     formula=lambda N, I_J: log(N) - I_J,
     mutants={
@@ -297,7 +292,7 @@ def guessing(formula):
 
 @equation(
     "eq:list-information",
-    r"I(J ; x, y_{1:N}) = I(x ; y) - I(x ; y_{1:N})",
+    fingerprint="3f4c7a6b",
     how="all cases of one, two and three candidates listed; each information from three entropies",
     formula=lambda I_pair, I_list: I_pair - I_list,
     mutants={
@@ -318,7 +313,7 @@ def list_information(formula):
 
 @equation(
     "eq:info-nce-bound",
-    r"I(x ; y) \;\ge\; \log N - \mathbb{E}[\mathcal{L}_{x \to y}]",
+    fingerprint="8ac04359",
     how="every N to 300 of a table of four entries, by the binomial distribution; it must hold, and be reached",
     formula=lambda N, L: log(N) - L,
     mutants={
@@ -360,7 +355,7 @@ def _two_symbols(joint, N, scores):
 
 @equation(
     "eq:gaussian-information",
-    r"I(x ; y) = -\frac{d}{2} \log\left( 1 - \rho^2 \right)",
+    fingerprint="cccca268",
     how="quadrature of p log(p(y|x) / p(y)) over the plane for d = 1; entropies from determinants for d = 3",
     formula=lambda d, rho: -d / 2 * log(1 - rho**2),
     mutants={
@@ -388,8 +383,7 @@ def gaussian_information(formula):
 
 @equation(
     "eq:recall-at-k",
-    r"""\mathrm{R@}k = \frac{1}{N} \sum_{i=1}^{N}
-        \mathbb{1}\bigl[\, \lvert \{ j \ne i : s_{ij} \ge s_{ii} \} \rvert < k \,\bigr]""",
+    fingerprint="28559202",
     how="lists sorted with the partner last among equals; numbers with many ties",
     formula=lambda s, k: (((s >= s.diagonal()[:, None]).sum(1) - 1) < k).double().mean(),
     mutants={
@@ -412,7 +406,7 @@ def recall(formula):
 
 @equation(
     "eq:modality-gap",
-    r"\Delta = \Bigl\lVert \frac{1}{N} \sum_{i=1}^{N} u_i - \frac{1}{N} \sum_{j=1}^{N} v_j \Bigr\rVert",
+    fingerprint="f157c258",
     how="plain Python, component by component; and Delta squared from mean cosines within and across the clouds",
     formula=lambda u, v: (u.mean(0) - v.mean(0)).norm(),
     mutants={
@@ -437,7 +431,7 @@ def gap(formula):
 
 @equation(
     "eq:concat-fusion",
-    r"y_r = W \begin{bmatrix} h_r \\ t \end{bmatrix} + b = W_h h_r + (W_t t + b)",
+    fingerprint="ff325d98",
     how="component by component; both sides, and the difference of two regions, which does not know of t",
     formula=lambda W, h_r, t, b: (W @ torch.cat([h_r, t]) + b, W[:, : len(h_r)] @ h_r + (W[:, len(h_r) :] @ t + b)),
     mutants={
@@ -467,7 +461,7 @@ def concat_fusion(formula):
 
 @equation(
     "eq:film-fusion",
-    r"y_r = \gamma(t) \odot W h_r + \beta(t)",
+    fingerprint="c17b744f",
     how="torch's diagonal matrix times W, and derivatives by h and by t",
     formula=lambda gamma, beta, W, h_r: gamma * (W @ h_r) + beta,
     mutants={
@@ -488,7 +482,7 @@ def film_fusion(formula):
 
 @equation(
     "eq:convolution-fusion",
-    r"y_p = \sum_{u \in \{-1, 0, 1\}^2} K_u(t) \odot W h_{p + u} + b",
+    fingerprint="d23265ed",
     how="torch's convolution with one group a channel; a kernel of one 1 moves the map by a place",
     formula=lambda K, W, h, b, p: (
         sum(K[:, u, v] * (W @ h(p[0] + u - 1, p[1] + v - 1)) for u, v in product(range(3), repeat=2)) + b
@@ -524,8 +518,7 @@ def convolution_fusion(formula):
 
 @equation(
     "eq:cross-fusion",
-    r"""y_r = W h_r + \sum_{s=1}^{S} A_{rs} v_s, \qquad
-        A_{rs} = \frac{\exp(q_r \cdot k_s / \sqrt{d})}{\sum_{s'=1}^{S} \exp(q_r \cdot k_{s'} / \sqrt{d})}""",
+    fingerprint="c51a0a39",
     how="the package's attention with one head, weights made the identity",
     formula=lambda Wh, q, k, v: Wh + (q @ k.T / sqrt(q.shape[1])).softmax(1) @ v,
     mutants={
@@ -549,8 +542,7 @@ def cross_fusion(formula):
 
 @equation(
     "eq:text-share",
-    r"""T = \frac{\mathbb{E}\left[ \mathrm{Var}(z \mid x) \right]}{\mathrm{Var}(z)}, \qquad
-        \mathrm{Var}(z \mid x_i) = \frac{(z_i^+ - z_i^-)^2}{4}""",
+    fingerprint="5ee16443",
     how="variance explained by the image subtracted (law of total variance); 0 for a blind output, 1 for text alone",
     formula=lambda true, false: ((true - false) ** 2 / 4).mean() / torch.cat([true, false]).var(unbiased=False),
     mutants={

@@ -38,7 +38,7 @@ def simplex(n, seed):
 
 @equation(
     "eq:mean-picture",
-    r"\operatorname*{arg\,min}_{y}\; \mathbb{E}_{x \sim p}\, \lVert y - x \rVert^2 = \mathbb{E}_{x \sim p}[x]",
+    fingerprint="390329f6",
     how="gradient descent on the mean squared distance to 40 points, from far away",
     formula=lambda x: x.mean(0),
     mutants={
@@ -63,8 +63,7 @@ def _value(d, real, fake):
 
 @equation(
     "eq:value-function",
-    r"""V(D, G) = \mathbb{E}_{x \sim p}\left[ \log D(x) \right]
-        + \mathbb{E}_{z \sim \mathcal{N}(0, I)}\left[ \log \left( 1 - D(G(z)) \right) \right]""",
+    fingerprint="f0a0a515",
     how="minus twice the cross-entropy (torch) of the labels real and generated; -log 4 at D = 1/2; the package",
     formula=_value,
     mutants={
@@ -99,7 +98,7 @@ def _table_value(p, theta):
 
 @equation(
     "eq:minimax",
-    r"\min_G \max_D\; V(D, G)",
+    fingerprint="d1a589c5",
     how="all games on a world of two points, listed: the generator's best q must be p, and the value -log 4",
     formula=lambda table: table.amax((1, 2)).min(0),
     mutants={
@@ -121,8 +120,7 @@ def minimax(formula):
 
 @equation(
     "eq:logit",
-    r"""D(x) = \sigma(l(x)) = \frac{1}{1 + e^{-l(x)}}, \qquad \log D = -\log(1 + e^{-l}), \qquad
-        \log(1 - D) = -\log(1 + e^{l})""",
+    fingerprint="8ca48eb9",
     how="the odds D / (1 - D), whose logarithm must be s; and exp of the logarithms, which must sum to 1",
     formula=lambda s: (1 / (1 + (-s).exp()), -torch.log1p((-s).exp()), -torch.log1p(s.exp())),
     mutants={
@@ -150,7 +148,7 @@ def logit(formula):
 
 @equation(
     "eq:value-integral",
-    r"V = \int \left( p(x) \log D(x) + q(x) \log\left( 1 - D(x) \right) \right) dx",
+    fingerprint="e8f60369",
     how="the definition, by Monte Carlo through a generator, G(z) = 1 + z / 2, within four standard errors",
     formula=lambda p, q, d: integral(p * d.log() + q * (1 - d).log()),
     mutants={
@@ -172,7 +170,7 @@ def value_integral(formula):
 
 @equation(
     "eq:optimal-discriminator",
-    r"D^*(x) = \frac{p(x)}{p(x) + q(x)}",
+    fingerprint="c4a8213e",
     how="numerical search (Brent) for the largest p log D + q log(1 - D), for each of 30 pairs of densities",
     formula=lambda p, q: p / (p + q),
     mutants={
@@ -196,7 +194,7 @@ def optimal_discriminator(formula):
 
 @equation(
     "eq:optimal-logit",
-    r"l^*(x) = \log p(x) - \log q(x)",
+    fingerprint="cba327d4",
     how="Newton's method on the derivative by the logit of the value at one point; never through D",
     formula=lambda log_p, log_q: log_p - log_q,
     mutants={
@@ -222,8 +220,7 @@ def _js(p, q, half=0.5):
 
 @equation(
     "eq:jensen-shannon",
-    r"""\mathrm{JS}(p \,\|\, q) = \tfrac12 \mathrm{KL}(p \,\|\, m) + \tfrac12 \mathrm{KL}(q \,\|\, m), \qquad
-        m = \tfrac12 (p + q), \qquad \mathrm{KL}(p \,\|\, q) = \int p(x) \log \frac{p(x)}{q(x)}\, dx""",
+    fingerprint="98004548",
     how="entropy of the mixture minus mean entropy; log 2 for densities that are far apart",
     formula=_js,
     mutants={
@@ -249,7 +246,7 @@ def jensen_shannon(formula):
 
 @equation(
     "eq:generator-criterion",
-    r"C(G) = \max_D V(D, G) = -\log 4 + 2\, \mathrm{JS}(p \,\|\, q)",
+    fingerprint="bb7394a5",
     how="the value of the best D by quadrature on Gaussians, and no D of 200 random ones is better; -log 4 at p = q",
     formula=lambda js: -LOG_4 + 2 * js,
     mutants={
@@ -287,8 +284,7 @@ def _distance(x, y):
 
 @equation(
     "eq:parallel-lines",
-    r"""\mathrm{JS}(p_0 \,\|\, p_\theta) = \begin{cases} \log 2 & \theta \ne 0 \\ 0 & \theta = 0 \end{cases} \qquad
-        W_1(p_0, p_\theta) = |\theta|""",
+    fingerprint="2d7b4f6e",
     how="JS of 12 points on each line as distributions over places; W1 as a linear program over all transports",
     formula=lambda theta: (math.log(2) if theta else 0.0, abs(theta)),
     mutants={
@@ -325,8 +321,7 @@ def _dual(x, y, limit=1.0):
 
 @equation(
     "eq:wasserstein",
-    r"""W_1(p, q) = \min_{\pi} \mathbb{E}_{(x, y) \sim \pi}\, \lVert x - y \rVert
-        = \max_{\lVert f \rVert_L \le 1} \left( \mathbb{E}_{x \sim p}\, f(x) - \mathbb{E}_{y \sim q}\, f(y) \right)""",
+    fingerprint="43b5435c",
     how="two linear programs in the plane, one over transports and one over functions; and sorting, on a line",
     formula=lambda x, y: (_distance(x, y), _dual(x, y)),
     mutants={
@@ -348,8 +343,7 @@ def wasserstein(formula):
 
 @equation(
     "eq:loss-gradients",
-    r"""\frac{d}{dl} \log\left( 1 - \sigma(l) \right) = -\sigma(l), \qquad
-        \frac{d}{dl} \left( -\log \sigma(l) \right) = -\left( 1 - \sigma(l) \right)""",
+    fingerprint="7fd56dfc",
     how="central finite differences of the two losses of the package, each under its own name",
     formula=lambda s: (-torch.sigmoid(s), -(1 - torch.sigmoid(s))),
     mutants={
@@ -377,10 +371,7 @@ def _slope(of, theta, h=1e-4):
 
 @equation(
     "eq:two-divergences",
-    r"""\nabla_\theta\, \mathbb{E}_z \log\left( 1 - D^*(G_\theta(z)) \right)
-        = \nabla_\theta\; 2\, \mathrm{JS}(p \,\|\, q_\theta), \qquad
-        \nabla_\theta\, \mathbb{E}_z \left[ -\log D^*(G_\theta(z)) \right]
-        = \nabla_\theta \left( \mathrm{KL}(q_\theta \,\|\, p) - 2\, \mathrm{JS}(p \,\|\, q_\theta) \right)""",
+    fingerprint="6542b86b",
     how="right sides by quadrature and finite differences; left sides by autograd through samples, with D* held still",
     formula=lambda theta: (
         _slope(lambda reverse, js, forward: 2 * js, theta),
@@ -418,7 +409,7 @@ def two_divergences(formula):
 
 @equation(
     "eq:best-response",
-    r"\min_{q}\; \mathbb{E}_{x \sim q} \left[ -\log D(x) \right] = -\log \max_x D(x)",
+    fingerprint="31fb673b",
     how="linear program over all distributions q on 15 points",
     formula=lambda d: -d.max().log(),
     mutants={
@@ -441,8 +432,7 @@ def _modes(x, centres, sigma, least, radius=3.0, power=1):
 
 @equation(
     "eq:modes",
-    r"""\text{modes} = \sum_{k=1}^{8} \left[\; \frac{1}{n} \sum_{i=1}^{n}
-        \left[\, \lVert x_i - \mu_k \rVert < 3 \sigma \,\right] \ge \tau \;\right]""",
+    fingerprint="df6ebff7",
     how="points placed by hand: some modes full, one below the share, one missed by 3.5 sigma; the package; slow loops",
     formula=_modes,
     mutants={
@@ -471,8 +461,7 @@ def modes(formula):
 
 @equation(
     "eq:wgan-loss",
-    r"""L_f = \mathbb{E}_z\, f(G(z)) - \mathbb{E}_{x \sim p}\, f(x), \qquad
-        L_G = -\mathbb{E}_z\, f(G(z))""",
+    fingerprint="5522223c",
     how="on a line with f the best critic: the critic's loss is -W1, and moving all samples to the data lowers L_G",
     formula=lambda real, fake: (fake.mean() - real.mean(), -fake.mean()),
     mutants={
@@ -508,8 +497,7 @@ def _true_norms(x):
 
 @equation(
     "eq:gradient-penalty",
-    r"""\lambda\, \mathbb{E}_{\hat x} \left( \lVert \nabla_{\hat x} f(\hat x) \rVert - 1 \right)^2, \qquad
-        \hat x = \epsilon\, x + (1 - \epsilon)\, G(z), \qquad \epsilon \sim U(0, 1)""",
+    fingerprint="fc5118db",
     how="the package against gradients by finite differences at the points between; 4 for a slope of 3, at all epsilon",
     formula=lambda scale, norms, x, fake, epsilon: (
         scale * (norms(epsilon * x + (1 - epsilon) * fake) - 1).square().mean()
@@ -546,7 +534,7 @@ def gradient_penalty(formula):
 
 @equation(
     "eq:spectral-norm",
-    r"\sigma(W) = \max_{h \ne 0} \frac{\lVert W h \rVert}{\lVert h \rVert}",
+    fingerprint="2766fac2",
     how="root of the largest eigenvalue of the Gram matrix; no one of 2,000 random directions is stretched more",
     formula=lambda w: torch.linalg.svdvals(w)[0],
     mutants={
@@ -576,8 +564,7 @@ def _power(w, v, steps, divide=True, transpose=True):
 
 @equation(
     "eq:power-iteration",
-    r"""u \leftarrow \frac{W v}{\lVert W v \rVert}, \qquad
-        v \leftarrow \frac{W^{\top} u}{\lVert W^{\top} u \rVert}, \qquad \sigma(W) \approx u^{\top} W v""",
+    fingerprint="c8f76db2",
     how="torch's singular values; and the error must fall by the square of the second over the first, at every step",
     formula=_power,
     mutants={
@@ -601,7 +588,7 @@ def power_iteration(formula):
 
 @equation(
     "eq:r1",
-    r"\frac{\gamma}{2}\, \mathbb{E}_{x \sim p}\, \lVert \nabla_x\, l(x) \rVert^2",
+    fingerprint="ddac7bdc",
     how="finite differences at the real points, and the package; one weight, pulled back to 0: it decays at rate gamma",
     formula=lambda gamma, norms, real, fake: gamma / 2 * norms(real).square().mean(),
     mutants={
@@ -630,8 +617,7 @@ def _hinge(real, fake, margin=1.0, sign=1.0):
 
 @equation(
     "eq:hinge",
-    r"""L_D = \mathbb{E}_{x \sim p} \max\left( 0,\, 1 - l(x) \right) + \mathbb{E}_z \max\left( 0,\, 1 + l(G(z)) \right),
-        \qquad L_G = -\mathbb{E}_z\, l(G(z))""",
+    fingerprint="d648c1c8",
     how="values counted by hand, loops in Python; its best logit for two densities is the sign of p - q",
     formula=_hinge,
     mutants={
@@ -659,8 +645,7 @@ def _table(seed):
 
 @equation(
     "eq:conditional-logit",
-    r"""l^*(x, c) = \log \frac{p(x, c)}{q(x, c)}
-        = \log \frac{p(c \mid x)}{q(c \mid x)} + \log \frac{p(x)}{q(x)}""",
+    fingerprint="f185b06b",
     how="tables of 4 pictures and 3 captions: the logit that gradient ascent on V finds",
     formula=lambda p, q: (
         (p / p.sum(1, keepdim=True) / (q / q.sum(1, keepdim=True))).log()
@@ -687,7 +672,7 @@ def conditional_logit(formula):
 
 @equation(
     "eq:projection",
-    r"l(x, c) = c^{\top} V\, \varphi(x) + \psi(\varphi(x))",
+    fingerprint="6d41d664",
     how="two Gaussian worlds whose captions name the mean: the exact log ratio is of this form, with these V and psi",
     formula=lambda c, v, phi, psi: (c @ v * phi).sum(1) + psi,
     mutants={
@@ -718,9 +703,7 @@ def _matching(real, mismatched, fake, half=0.5, side=1.0):
 
 @equation(
     "eq:matching-loss",
-    r"""L_D = \mathbb{E}_{(x, c) \sim p} \max\left( 0,\, 1 - l(x, c) \right)
-        + \tfrac12 \mathbb{E}_{x, \tilde c} \max\left( 0,\, 1 + l(x, \tilde c) \right)
-        + \tfrac12 \mathbb{E}_{z, c} \max\left( 0,\, 1 + l(G(z, c), c) \right)""",
+    fingerprint="151e4dbb",
     how="the package, and a classifier's hinge over labels 1 and -1, where a lie weighs half as much as a true pair",
     formula=_matching,
     mutants={
@@ -745,7 +728,7 @@ def matching_loss(formula):
 
 @equation(
     "eq:matching-optimum",
-    r"D^*(x, c) = \frac{p(x, c)}{p(x, c) + \frac12 p(x)\, p(c) + \frac12 q(x, c)}",
+    fingerprint="ee2688ce",
     how="tables of 4 pictures and 3 captions: gradient ascent on the logarithmic loss with mismatched captions",
     formula=lambda p, q: p / (p + p.sum(1, keepdim=True) * p.sum(0) / 2 + q / 2),
     mutants={
@@ -771,7 +754,7 @@ def matching_optimum(formula):
 
 @equation(
     "eq:gan-average",
-    r"\bar\theta \leftarrow \beta\, \bar\theta + (1 - \beta)\, \theta",
+    fingerprint="142104fa",
     how="PyTorch's averaged model behind mmgen_course.train.ema, over 30 steps of a weight that jumps about",
     formula=lambda average, theta, beta: beta * average + (1 - beta) * theta,
     mutants={
@@ -796,7 +779,7 @@ def gan_average(formula):
 
 @equation(
     "eq:nearest-digit",
-    r"d(x) = \min_{j} \lVert x - x_j \rVert",
+    fingerprint="730648c8",
     how="scikit-learn's nearest neighbour",
     formula=lambda x, real: (x[:, None] - real).norm(dim=2).min(1).values,
     mutants={

@@ -48,7 +48,7 @@ def density(z: Tensor, mean: float | Tensor, sigma: float | Tensor) -> Tensor:
 
 @equation(
     "eq:latent-model",
-    r"p(x) = \int p(x \mid z)\, p(z)\, dz, \qquad p(z) = \mathcal{N}(z;\, 0, I)",
+    fingerprint="9bef8766",
     how="the sum over all x is 1, for a Bernoulli decoder; a linear decoder's p(x) in closed form",
     formula=lambda given_z, z, dz: (given_z * density(z, 0.0, 1.0) * dz).sum(-1),
     mutants={
@@ -73,8 +73,7 @@ def _jensen(joint, q, outside=torch.log, inside=torch.log):
 
 @equation(
     "eq:jensen-bound",
-    r"""\log p(x) = \log \mathbb{E}_{q}\!\left[ \frac{p(x, z)}{q(z \mid x)} \right]
-        \ge \mathbb{E}_{q}\!\left[ \log \frac{p(x, z)}{q(z \mid x)} \right]""",
+    fingerprint="b44a5c3b",
     how="a world of 3 times 4 values, listed: the left side is log p(x), the right one never above it, and equal "
     "for the posterior",
     formula=_jensen,
@@ -106,8 +105,7 @@ def _elbo(given_z, q, prior, weigh=1.0, divide=1.0):
 
 @equation(
     "eq:elbo",
-    r"""\mathrm{ELBO}(q) = \mathbb{E}_{q}[\log p(x \mid z)]
-        - \mathrm{KL}\big(q(z \mid x) \,\Vert\, p(z)\big)""",
+    fingerprint="02146fc3",
     how="the right side of (eq:jensen-bound) term by term, for a picture of 5 pixels and 3 latent values",
     formula=_elbo,
     mutants={
@@ -136,8 +134,7 @@ def elbo_(formula):
 
 @equation(
     "eq:elbo-gap",
-    r"""\log p(x) = \mathrm{ELBO}(q)
-        + \mathrm{KL}\big(q(z \mid x) \,\Vert\, p(z \mid x)\big)""",
+    fingerprint="0fcaa1f4",
     how="a listed world whose log p(x) is a sum, and the linear-Gaussian model; any q",
     formula=lambda bound, q, posterior, prior, divergence: bound + divergence(q, posterior),
     mutants={
@@ -169,8 +166,7 @@ def elbo_gap(formula):
 
 @equation(
     "eq:kl-entropies",
-    r"""\mathrm{KL}(q \,\Vert\, p) = \mathrm{H}(q, p) - \mathrm{H}(q), \qquad
-        \mathrm{H}(q, p) = -\mathbb{E}_{q}[\log p], \quad \mathrm{H}(q) = -\mathbb{E}_{q}[\log q]""",
+    fingerprint="22559348",
     how="torch's KL of categorical and of normal distributions, by quadrature",
     formula=lambda q, p, mean: (-mean(q, p.log())) - (-mean(q, q.log())),
     mutants={
@@ -200,7 +196,7 @@ def _evidence(x, W, b, sigma, covariance=lambda W, sigma: W @ W.T + sigma**2 * t
 
 @equation(
     "eq:linear-evidence",
-    r"p(x) = \mathcal{N}\big(x;\; b,\; W W^{\mathsf T} + \sigma^2 I\big)",
+    fingerprint="d0c3f913",
     how="quadrature over the one latent number z, at several points; a second latent number by splitting W in two",
     formula=_evidence,
     mutants={
@@ -231,9 +227,7 @@ def _posterior(x, W, b, sigma):
 
 @equation(
     "eq:linear-posterior",
-    r"""p(z \mid x) = \mathcal{N}(z;\; m, S), \qquad
-        S = \Big(I + \frac{W^{\mathsf T} W}{\sigma^2}\Big)^{-1}, \qquad
-        m = S\, \frac{W^{\mathsf T} (x - b)}{\sigma^2}""",
+    fingerprint="fe178d56",
     how="Bayes' rule: log p(z) + log p(x|z) has its maximum at m (autograd) and the curvature of S (hessian)",
     formula=_posterior,
     mutants={
@@ -271,9 +265,7 @@ def _linear_elbo(x, W, b, sigma, mu, C, blur=0.5, sign=1.0, power=2):
 
 @equation(
     "eq:linear-elbo",
-    r"""\mathrm{ELBO} = \log \mathcal{N}(x;\, W \mu + b,\, \sigma^2 I)
-        - \frac{\mathrm{tr}(W C W^{\mathsf T})}{2 \sigma^2}
-        - \mathrm{KL}\big(\mathcal{N}(\mu, C) \,\Vert\, \mathcal{N}(0, I)\big)""",
+    fingerprint="4fb0c79b",
     how="quadrature of q (log p(x|z) + log p(z) - log q) for one latent number; Monte Carlo with its error for two",
     formula=_linear_elbo,
     mutants={
@@ -312,8 +304,7 @@ def _kl(mu, log_sigma, half=0.5, log_of=2.0, spread=lambda s: s**2, minus=1.0):
 
 @equation(
     "eq:gaussian-kl",
-    r"""\mathrm{KL}\big(\mathcal{N}(\mu, \mathrm{diag}(\sigma^2)) \,\Vert\, \mathcal{N}(0, I)\big)
-        = \frac12 \sum_{j=1}^{d} \left( \mu_j^2 + \sigma_j^2 - \log \sigma_j^2 - 1 \right)""",
+    fingerprint="4a322b98",
     how="quadrature of q (log q - log p), summed over two dimensions; zero for q = p, and torch",
     formula=_kl,
     mutants={
@@ -345,7 +336,7 @@ def gaussian_kl(formula):
 
 @equation(
     "eq:reparameterise",
-    r"z = \mu + \sigma \odot \varepsilon, \qquad \varepsilon \sim \mathcal{N}(0, I), \qquad \sigma = e^{\ell / 2}",
+    fingerprint="a1d7dcf3",
     how="Kolmogorov and Smirnov: the share of draws below a line against the normal distribution of variance e^l",
     formula=lambda mu, ell, eps: mu + torch.exp(ell / 2) * eps,
     mutants={
@@ -376,8 +367,7 @@ def _derivative(z):
 
 @equation(
     "eq:pathwise-gradient",
-    r"""\frac{\partial}{\partial \mu}\, \mathbb{E}_{q}[f(z)] = \mathbb{E}_{\varepsilon}[f'(z)], \qquad
-        \frac{\partial}{\partial \sigma}\, \mathbb{E}_{q}[f(z)] = \mathbb{E}_{\varepsilon}[\varepsilon\, f'(z)]""",
+    fingerprint="4514ede1",
     how="central finite differences of E[f] by quadrature over z, which moves mu and sigma in the density alone",
     formula=lambda mu, sigma, eps, mean: (
         mean(_derivative(mu + sigma * eps)),
@@ -417,8 +407,7 @@ def pathwise_gradient(formula):
 
 @equation(
     "eq:score-gradient",
-    r"""\nabla_{\theta}\, \mathbb{E}_{q_\theta}[f(z)]
-        = \mathbb{E}_{q_\theta}\big[ (f(z) - b)\, \nabla_{\theta} \log q_\theta(z) \big]""",
+    fingerprint="06f3fcc5",
     how="exact: three values with softmax probabilities, the gradient of the listed sum by autograd, any b",
     formula=lambda theta, f, b: sum(
         theta.softmax(0)[z].detach() * (f[z] - b) * _grad(theta, lambda t, z=z: t.softmax(0)[z].log()) for z in range(3)
@@ -460,8 +449,7 @@ def _grad(theta: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
 
 @equation(
     "eq:gradient-variances",
-    r"""\mathrm{Var}_{\text{pathwise}} = 1, \qquad \mathrm{Var}_{\text{score}} = \frac{d^2 + 8 d + 21}{4}, \qquad
-        \mathrm{Var}_{\text{score, baseline}} = \frac{d + 8}{2}""",
+    fingerprint="4ac299fd",
     how="Gauss-Hermite quadrature in one and two dimensions, exact for polynomials; Monte Carlo in ten",
     formula=lambda d: (1.0, (d**2 + 8 * d + 21) / 4, (d + 8) / 2),
     mutants={
@@ -508,7 +496,7 @@ def _moments(eps, mass):
 
 @equation(
     "eq:bernoulli-likelihood",
-    r"""\log p(x \mid z) = \sum_{i=1}^{D} \big( x_i \log \pi_i + (1 - x_i) \log (1 - \pi_i) \big)""",
+    fingerprint="41d198cc",
     how="torch; and the probabilities of all pictures of 4 pixels, 0 or 1, sum to one",
     formula=lambda x, pi: sum(a * math.log(p) + (1 - a) * math.log(1 - p) for a, p in zip(x, pi, strict=True)),
     mutants={
@@ -542,8 +530,7 @@ def _gaussian(x, mean, sigma, half=0.5, constant=LOG_2PI, log_of=2.0, power=2):
 
 @equation(
     "eq:gaussian-likelihood",
-    r"""\log p(x \mid z) = -\frac12 \sum_{i=1}^{D} \left( \frac{(x_i - \hat x_i)^2}{\sigma^2}
-        + \log \sigma^2 + \log 2 \pi \right)""",
+    fingerprint="3138a3a4",
     how="its exponential integrates to one over two pixels; torch's normal distribution",
     formula=_gaussian,
     mutants={
@@ -573,7 +560,7 @@ def gaussian_likelihood(formula):
 
 @equation(
     "eq:best-sigma",
-    r"\hat\sigma^2 = \frac{1}{D} \sum_{i=1}^{D} (x_i - \hat x_i)^2",
+    fingerprint="efcc772b",
     how="no other sigma makes the pixels likelier under torch's normal distribution: derivative by autograd is zero",
     formula=lambda x, mean: sum((a - m) ** 2 for a, m in zip(x, mean, strict=True)) / len(x),
     mutants={
@@ -602,8 +589,7 @@ def best_sigma(formula):
 
 @equation(
     "eq:pixel-mean",
-    r"""\frac{1}{D} \sum_{i=1}^{D} \log p(x_i \mid z) - \mathrm{KL}
-        = \frac{1}{D} \Big( \sum_{i=1}^{D} \log p(x_i \mid z) - D \cdot \mathrm{KL} \Big)""",
+    fingerprint="31bf47dd",
     how="gradients: those of the mean's loss point exactly where those of a beta-VAE with this beta point (autograd)",
     formula=lambda pixels, rate: (pixels.mean() - rate, len(pixels), (pixels.sum() - len(pixels) * rate) / len(pixels)),
     mutants={
@@ -645,8 +631,7 @@ def _beta_loss(distortion, rate, beta):
 
 @equation(
     "eq:beta-vae",
-    r"""\mathcal{L}_\beta = \underbrace{-\mathbb{E}_{q}[\log p(x \mid z)]}_{\text{distortion}}
-        + \beta \underbrace{\mathrm{KL}\big(q(z \mid x) \,\Vert\, p(z)\big)}_{\text{rate}}""",
+    fingerprint="b8546d09",
     how="its minimum over one mean of q, found on a grid, is where the distortion falls by beta nats per nat of rate",
     formula=_beta_loss,
     mutants={
@@ -678,8 +663,7 @@ def _listed_rate(p_x, encoder, prior, marginal=None, between=None):
 
 @equation(
     "eq:free-bits",
-    r"""\mathrm{KL}_{\text{free}} = \sum_{j=1}^{d} \max\Big( \lambda,\;
-        \frac{1}{n} \sum_{i=1}^{n} \mathrm{KL}_{ij} \Big)""",
+    fingerprint="893cb03c",
     how="gradients by autograd: zero exactly for the latent numbers whose mean is below the floor, 1/n for the others",
     formula=lambda terms, floor: terms.mean(0).clamp(min=floor).sum(),
     mutants={
@@ -700,7 +684,7 @@ def free_bits(formula):
 
 @equation(
     "eq:active-units",
-    r"A_j = \mathrm{Var}_{x}\big( \mathbb{E}_{q(z \mid x)}[z_j] \big) > 0.01",
+    fingerprint="b188c393",
     how="an encoder built by hand: an active number, a dead one with large noise, and one that is a constant",
     formula=lambda mu, logvar: mu.var(0, correction=0) > 0.01,
     mutants={
@@ -723,9 +707,7 @@ def _iwae(log_weights):
 
 @equation(
     "eq:iwae",
-    r"""\mathcal{L}_K = \mathbb{E}_{z_1, \dots, z_K \sim q}\Big[ \log \frac{1}{K} \sum_{k=1}^{K}
-        \frac{p(x, z_k)}{q(z_k \mid x)} \Big], \qquad
-        \mathrm{ELBO} = \mathcal{L}_1 \le \mathcal{L}_K \le \mathcal{L}_{K+1} \le \log p(x)""",
+    fingerprint="687df358",
     how="exact: all 3^K draws in a listed world, K = 1 to 4, against loops; K = 1 is the ELBO; rises, stays below",
     formula=_iwae,
     mutants={
@@ -755,8 +737,7 @@ def iwae(formula):
 
 @equation(
     "eq:conditional-elbo",
-    r"""\log p(x \mid c) \ge \mathbb{E}_{q(z \mid x, c)}[\log p(x \mid z, c)]
-        - \mathrm{KL}\big(q(z \mid x, c) \,\Vert\, p(z)\big)""",
+    fingerprint="8d1e3ed1",
     how="a listed world for each of two conditions: log p(x|c) for its posterior, else below",
     formula=lambda given, q, c: (q * given[c].log()).sum() - kl(q, PRIOR),
     mutants={
@@ -778,8 +759,7 @@ def conditional_elbo(formula):
 
 @equation(
     "eq:attribute-vector",
-    r"""v_a = \frac{1}{|\mathcal{D}_{a}|} \sum_{x \in \mathcal{D}_{a}} \mu(x)
-        - \frac{1}{|\mathcal{D}_{\bar a}|} \sum_{x \in \mathcal{D}_{\bar a}} \mu(x), \qquad z' = z + v_a""",
+    fingerprint="5b4accfd",
     how="latent points built as a sum of attributes: the vector is the attribute's own, whatever the shares of others",
     formula=lambda mu, has, z: z + mu[has].mean(0) - mu[~has].mean(0),
     mutants={

@@ -25,8 +25,7 @@ def root(matrix):
 
 @equation(
     "eq:estimator-error",
-    r"""\mathrm{E}\left[ (\hat\theta - \theta)^2 \right]
-        = \left( \mathrm{E}[\hat\theta] - \theta \right)^2 + \mathrm{Var}(\hat\theta)""",
+    fingerprint="775acbb1",
     how="all 216 throws of three dice, the largest of them as an estimate of 6",
     formula=lambda mean, theta, variance: (mean - theta) ** 2 + variance,
     mutants={
@@ -62,7 +61,7 @@ def _match_interval(hits, n, epsilon, ends=_wilson, below=1, above=1, cut=True):
 
 @equation(
     "eq:match-interval",
-    r"\left[\, \max(0,\, L - \varepsilon),\ \min(1,\, U + \varepsilon) \,\right]",
+    fingerprint="502df797",
     how="exact binomial: it holds the true share for 93 of 100 samples or more, whichever way the judge errs",
     formula=_match_interval,
     mutants={
@@ -95,8 +94,7 @@ def _merged(a, b, cross=lambda na, nb, n: na * nb / n, weight=lambda na, nb, n: 
 
 @equation(
     "eq:merge-moments",
-    r"""\mu = \mu_A + \frac{n_B}{n}\, \delta, \qquad
-        M = M_A + M_B + \frac{n_A n_B}{n}\, \delta\, \delta^{\mathsf T}, \qquad S = \frac{M}{n - 1}""",
+    fingerprint="e947a62f",
     how="torch.cov of all rows at once; and S of all samples of three, drawn from four values, has their mean variance",
     formula=_merged,
     mutants={
@@ -126,7 +124,7 @@ def merge_moments(formula):
 
 @equation(
     "eq:transport-cost",
-    r"\mathrm{E}[(X - Y)^2] = (\mu_1 - \mu_2)^2 + \sigma_1^2 + \sigma_2^2 - 2\, \mathrm{Cov}(X, Y)",
+    fingerprint="73d52111",
     how="a table of the probabilities of all pairs, summed",
     formula=lambda m1, m2, s1, s2, cov: (m1 - m2) ** 2 + s1**2 + s2**2 - 2 * cov,
     mutants={
@@ -147,7 +145,7 @@ def transport_cost(formula):
 
 @equation(
     "eq:frechet-line",
-    r"d^2 = (\mu_1 - \mu_2)^2 + (\sigma_1 - \sigma_2)^2",
+    fingerprint="c8a75f9b",
     how="quadrature over both quantile functions: the pairing in order is the cheapest one",
     formula=lambda m1, s1, m2, s2: (m1 - m2) ** 2 + (s1 - s2) ** 2,
     mutants={
@@ -167,8 +165,7 @@ def frechet_line(formula):
 
 @equation(
     "eq:frechet",
-    r"""d^2 = \lVert \mu_1 - \mu_2 \rVert^2
-        + \mathrm{tr}\left( S_1 + S_2 - 2\, (S_1 S_2)^{1/2} \right)""",
+    fingerprint="758dcf73",
     how="mean squared step of the linear map A with A S1 A = S2, A symmetric, which carries one Gaussian to the other",
     formula=lambda m1, s1, m2, s2: (m1 - m2).square().sum() + torch.trace(s1 + s2 - 2 * root(s1 @ s2)),
     mutants={
@@ -199,8 +196,7 @@ def frechet(formula):
 
 @equation(
     "eq:frechet-commuting",
-    r"""\mathrm{tr}\left( S_1 + S_2 - 2\, (S_1 S_2)^{1/2} \right)
-        = \sum_i \left( \sqrt{\lambda_i} - \sqrt{\kappa_i} \right)^2""",
+    fingerprint="c7a9cac7",
     how="scipy's matrix root of two covariances with common axes, turned in space",
     formula=lambda lam, kap: ((lam.sqrt() - kap.sqrt()) ** 2).sum(),
     mutants={
@@ -224,9 +220,7 @@ def _eigen(s1, s2):
 
 @equation(
     "eq:root-trace",
-    r"""\mathrm{tr}\, (S_1 S_2)^{1/2} = \sum_i \sqrt{\lambda_i(S_1 S_2)}
-        = \sum_i \varsigma_i\left( L_1^{\mathsf T} L_2 \right), \qquad S_1 = L_1 L_1^{\mathsf T},\
-        S_2 = L_2 L_2^{\mathsf T}""",
+    fingerprint="56e32a21",
     how="trace of scipy's matrix root; L from Cholesky, and from the centred rows of a singular covariance",
     formula=lambda s1, s2, l1, l2: (_eigen(s1, s2).sqrt().sum(), torch.linalg.svdvals(l1.T @ l2).sum()),
     mutants={
@@ -271,9 +265,7 @@ def _fid_bias(lam, n, m, of_mean=1.0, of_pairs=0.5, both=True):
 
 @equation(
     "eq:fid-bias",
-    r"""\mathrm{E}[\mathrm{FID}] \approx \left( \frac{1}{n} + \frac{1}{m} \right)
-        \left( \frac{5}{4} \sum_i \lambda_i + \frac{1}{2} \sum_{i,j} \frac{\lambda_i \lambda_j}{\lambda_i + \lambda_j}
-        \right)""",
+    fingerprint="a1c95277",
     how="Monte Carlo: two samples of one Gaussian, four thousand times, within four standard errors and 2 percent",
     formula=_fid_bias,
     mutants={
@@ -313,8 +305,7 @@ def _jackknife(T, T_g, G, factor=lambda G: (G - 1) / G, whole=lambda G: G, rest=
 
 @equation(
     "eq:jackknife",
-    r"""T_\infty = G\, T - (G - 1)\, \bar T, \qquad
-        s^2 = \frac{G - 1}{G} \sum_{g=1}^{G} \left( T_g - \bar T \right)^2""",
+    fingerprint="d0360954",
     how="T = a + c / n ends at a; the square of a mean loses just its bias; a mean gets its textbook error",
     formula=_jackknife,
     mutants={
@@ -340,7 +331,7 @@ def _expectations(p, q, table):
 
 @equation(
     "eq:mmd",
-    r"\mathrm{MMD}^2 = \mathrm{E}\, k(x, x') + \mathrm{E}\, k(y, y') - 2\, \mathrm{E}\, k(x, y)",
+    fingerprint="08bfe203",
     how="squared distance of the mean features (1, x, x^2, sin x) of two distributions over five points",
     formula=lambda xx, yy, xy: xx + yy - 2 * xy,
     mutants={
@@ -362,7 +353,7 @@ def mmd(formula):
 
 @equation(
     "eq:kid-kernel",
-    r"k(x, y) = \left( \frac{x \cdot y}{d} + 1 \right)^3",
+    fingerprint="0d431c80",
     how="dot product of all products of three of the d + 1 numbers (1, x / root d)",
     formula=lambda x, y: (x @ y / len(x) + 1) ** 3,
     mutants={
@@ -397,8 +388,7 @@ def _kid_moments(x, y, times=(3, 3, 1), power=lambda d, j: d**-j, norm=lambda t:
 
 @equation(
     "eq:kid-moments",
-    r"""\mathrm{MMD}^2 = \sum_{j=1}^{3} \binom{3}{j}\, d^{-j}
-        \left\lVert \mathrm{E}\, x^{\otimes j} - \mathrm{E}\, y^{\otimes j} \right\rVert^2""",
+    fingerprint="d83d201a",
     how="means of the kernel over all pairs of two small sets of points",
     formula=_kid_moments,
     mutants={
@@ -428,8 +418,7 @@ def _unbiased(xx, yy, xy, own=False, pairs=lambda n: n * (n - 1), two=2, cross_o
 
 @equation(
     "eq:mmd-unbiased",
-    r"""\widehat{\mathrm{MMD}}^2 = \frac{1}{n (n - 1)} \sum_{i \ne j} k(x_i, x_j)
-        + \frac{1}{m (m - 1)} \sum_{i \ne j} k(y_i, y_j) - \frac{2}{n m} \sum_{i, j} k(x_i, y_j)""",
+    fingerprint="1abc951e",
     how="its mean over all samples of three and two points from two distributions over three points is the true one",
     formula=_unbiased,
     mutants={
@@ -463,7 +452,7 @@ def _three_points():
 
 @equation(
     "eq:mmd-diagonal",
-    r"\frac{1}{n}\, \mathrm{E}[k(x, x) - k(x, x')] + \frac{1}{m}\, \mathrm{E}[k(y, y) - k(y, y')]",
+    fingerprint="5c8a670f",
     how="mean of the estimate that keeps its diagonals, over all samples of three and two points, less the true one",
     formula=lambda own_x, xx, n, own_y, yy, m: (own_x - xx) / n + (own_y - yy) / m,
     mutants={
@@ -488,7 +477,7 @@ def _block_error(T, t, error=lambda s, B: s / math.sqrt(B), correction=1):
 
 @equation(
     "eq:block-error",
-    r"""\bar T \pm t\, \frac{s}{\sqrt B}, \qquad s^2 = \frac{1}{B - 1} \sum_{b=1}^{B} \left( T_b - \bar T \right)^2""",
+    fingerprint="83b63e25",
     how="scipy's interval of a mean, with Student's t",
     formula=_block_error,
     mutants={
@@ -519,9 +508,7 @@ def _share_inside(y, x, k, own=0, count=lambda inside: inside.any(dim=1)):
 
 @equation(
     "eq:precision-recall",
-    r"""\text{precision} = \frac{1}{M} \sum_{j=1}^{M} \left[ \exists\, i:\ \lVert y_j - x_i \rVert \le r_k(x_i) \right],
-        \qquad
-        \text{recall} = \frac{1}{N} \sum_{i=1}^{N} \left[ \exists\, j:\ \lVert x_i - y_j \rVert \le r_k(y_j) \right]""",
+    fingerprint="8785ff22",
     how="loops over points, and scikit-learn's search for neighbours",
     formula=lambda x, y, k: (_share_inside(y, x, k), _share_inside(x, y, k)),
     mutants={
@@ -561,11 +548,7 @@ def _density(x, y, k, inside=None):
 
 @equation(
     "eq:density-coverage",
-    r"""\text{density} = \frac{1}{k M} \sum_{j=1}^{M} \sum_{i=1}^{N}
-        \left[ \lVert y_j - x_i \rVert \le r_k(x_i) \right],
-        \qquad
-        \text{coverage} = \frac{1}{N} \sum_{i=1}^{N}
-        \left[ \exists\, j:\ \lVert y_j - x_i \rVert \le r_k(x_i) \right]""",
+    fingerprint="feeebbf7",
     how="loops over points, and scikit-learn's search for neighbours",
     formula=_density,
     mutants={
@@ -590,7 +573,7 @@ def _expected_coverage(N, M, k, first=1, others=lambda N, M, j: N + M - j):
 
 @equation(
     "eq:expected-coverage",
-    r"\mathrm{E}[\text{coverage}] = 1 - \prod_{j=1}^{k} \frac{N - j}{N + M - j} \approx 1 - 2^{-k}",
+    fingerprint="1ba88b1f",
     how="orders of the others around a point, counted: those in which none of the k first is generated",
     formula=lambda N, M, k: (_expected_coverage(N, M, k), 1 - 2**-k),
     mutants={
@@ -625,8 +608,7 @@ def _r_precision(s, right, before=lambda other, own: other >= own, size=lambda o
 
 @equation(
     "eq:r-precision",
-    r"""\text{R-precision} = \frac{1}{Q} \sum_{q=1}^{Q} \frac{1}{R_q} \sum_{i=1}^{R_q}
-        \left[\, i + \left| \{ j \text{ wrong}:\ s_{qj} \ge s_{q(i)} \} \right| \le R_q \,\right]""",
+    fingerprint="5a63c1f8",
     how="the worst of all orders that agree with the scores, its first R counted",
     formula=_r_precision,
     mutants={
@@ -656,8 +638,7 @@ def _diversity(f, pairs=lambda n: n * (n - 1), size=lambda gap: gap.norm(dim=-1)
 
 @equation(
     "eq:diversity",
-    r"""\text{diversity} = \frac{1}{C} \sum_{c=1}^{C} \frac{1}{n_c (n_c - 1)} \sum_{i \ne j}
-        \lVert f_{ci} - f_{cj} \rVert""",
+    fingerprint="041a2e59",
     how="its mean over all samples of two or three of four points is the mean distance of two independent draws",
     formula=_diversity,
     mutants={
@@ -684,8 +665,7 @@ def _mann_whitney(a, b, half=0.5, middle=2, spread=lambda n, m: n * m * (n + m +
 
 @equation(
     "eq:mann-whitney",
-    r"""U = \sum_{i, j} \left( [a_i < b_j] + \tfrac{1}{2} [a_i = b_j] \right), \qquad
-        z = \frac{U - n m / 2}{\sqrt{n m\, (n + m + 1) / 12}}""",
+    fingerprint="38a7ddae",
     how="all ways to split seven numbers in three and four: mean 0, variance 1; scipy's U, with a tie",
     formula=_mann_whitney,
     mutants={

@@ -35,8 +35,7 @@ def _ask(q: Tensor, k: Tensor, v: Tensor, over: int = 1, scale: float | None = N
 
 @equation(
     "eq:regions-ask",
-    r"""o_r = \sum_{t=1}^{T} a_{rt} v_t, \qquad
-        a_{rt} = \frac{\exp(q_r^\top k_t / \sqrt d)}{\sum_{s=1}^{T} \exp(q_r^\top k_s / \sqrt d)}""",
+    fingerprint="10b35f3b",
     how="PyTorch's scaled_dot_product_attention, and a loop over regions and words; a region that one word alone "
     "answers gets its value",
     formula=_ask,
@@ -67,8 +66,7 @@ def _painted(scores: Tensor, colours: Tensor) -> Tensor:
 
 @equation(
     "eq:palette",
-    r"""x_p = \sum_{k=1}^{6} \pi_{pk} c_k, \qquad
-        \pi_{pk} = \frac{\exp s_{pk}}{\sum_{j=1}^{6} \exp s_{pj}}""",
+    fingerprint="6a4865ba",
     how="a loop over pixels and colours; a pixel lies within the range of the colours, does not change when all of its "
     "scores rise alike, and takes the one colour whose score is far above the others",
     formula=_painted,
@@ -100,7 +98,7 @@ def _line(m: int, n: int = 16) -> tuple[Tensor, Tensor]:
 
 @equation(
     "eq:enlarged",
-    r"x_p = \sum_{k=1}^{6} \mathrm{softmax}_k\left( m\, s_k(p / m) \right) c_k",
+    fingerprint="93b3cae7",
     how="an edge between two colours, whose scores are linear in the place: enlarged m times, the step from pixel to "
     "pixel at the edge is as large as it was, and the edge stays in its place",
     formula=lambda m, s, c: (m * s).softmax(1) @ c,
@@ -129,7 +127,7 @@ def _mixture(given: dict[Scene, float], draws: dict[Scene, float]) -> float:
 
 @equation(
     "eq:completion",
-    r"p(x \mid c) = \sum_{f} p(f \mid c)\, p(x \mid f)",
+    fingerprint="d9b737ce",
     how="the scenes that 'a small striped red star in the centre' and 'a red star' fit, listed: the share of right "
     "pictures by a painter who errs in small ones, from the sum, against 400 draws of `complete` (4 standard errors)",
     formula=_mixture,
@@ -162,8 +160,13 @@ def _every_scene(said: Constraints) -> list[Scene]:
 
 
 @equation(
+<<<<<<< HEAD
     "eq:temperature",
     r"z = \tau \varepsilon, \qquad \varepsilon \sim \mathcal{N}(0, I)",
+=======
+    "eq:temperature",
+    fingerprint="1f7e3e9a",
+>>>>>>> c5e1af1b1af29c82669657033818721679905434
     how="100,000 numbers: the standard deviation is tau, and the density that of a normal one with variance tau "
     "squared (4 standard errors); tau = 0 gives one point",
     formula=lambda tau, noise: tau * noise,

@@ -25,7 +25,7 @@ def _windows(x, w, meet):
 
 @equation(
     "eq:museum-window",
-    r"""y_{i,j} = \sum_{u=0}^{k-1} \sum_{v=0}^{k-1} \left( w \odot x_{i:i+k,\,j:j+k} \right)_{u,v}""",
+    fingerprint="194e27fe",
     how="scipy.signal.correlate2d",
     formula=lambda x, w: _windows(x, w, lambda w, part: (w * part).sum()),
     mutants={
@@ -48,7 +48,7 @@ def _mix(q, k, v, scale=0.5, dim=1):
 
 @equation(
     "eq:museum-attention",
-    r"""o_i = \frac{\sum_{j} e^{q_i \cdot k_j / \sqrt{d}}\; v_j}{\sum_{j} e^{q_i \cdot k_j / \sqrt{d}}}""",
+    fingerprint="f5bb6f4b",
     how="torch's fused attention, for more keys than queries and for fewer",
     formula=_mix,
     mutants={
@@ -67,7 +67,7 @@ def attention(formula):
 
 @equation(
     "eq:museum-dot",
-    r"\mathrm{sd}(q \cdot k) = \sqrt{d}\; \sigma_q\, \sigma_k",
+    fingerprint="afef3192",
     how="exact: all vectors whose components are plus or minus sigma, equally likely",
     formula=lambda d, sigma_q, sigma_k: d**0.5 * sigma_q * sigma_k,
     mutants={
@@ -86,7 +86,7 @@ def dot(formula):
 
 @equation(
     "eq:museum-argmin",
-    r"G^{*} = \operatorname*{arg\,min}_{G}\; \max_{D}\; V(D, G)",
+    fingerprint="39d0c7ca",
     how="all games on a world of two points, listed: the best generator is the data, for three kinds of data",
     formula=lambda thetas, table: thetas[table.amax((1, 2)).argmin()],
     mutants={
@@ -107,7 +107,7 @@ def argmin(formula):
 
 @equation(
     "eq:museum-slope",
-    r"\frac{d}{dl}\, \log(1 - D) = -D, \qquad D = \frac{1}{1 + e^{-l}}",
+    fingerprint="9f991378",
     how="central finite differences of torch's log-sigmoid",
     formula=lambda l: -1 / (1 + (-l).exp()),  # noqa: E741 - the lesson's letter
     mutants={
@@ -124,7 +124,7 @@ def slope(formula):
 
 @equation(
     "eq:museum-practice",
-    r"L_G = -\mathbb{E}_{z}\, \log D(G(z))",
+    fingerprint="d841243e",
     how="torch's cross-entropy with generated samples labelled as real",
     formula=lambda D: -D.log().mean(),
     mutants={
@@ -150,7 +150,7 @@ def _integral(values):
 
 @equation(
     "eq:museum-gap",
-    r"""\log p(x) - \mathrm{ELBO}(q) = \mathrm{KL}\big( q(z \mid x) \,\Vert\, p(z \mid x) \big) \ge 0""",
+    fingerprint="e7669ff9",
     how="x = z + noise: log p(x) and the ELBO by quadrature over z; zero for the posterior alone",
     formula=lambda q, posterior, prior: kl_divergence(q, posterior),
     mutants={
@@ -174,7 +174,7 @@ def gap(formula):
 
 @equation(
     "eq:museum-divergence",
-    r"\mathrm{KL}(q \,\Vert\, p) = \mathbb{E}_{q}\left[ \log q - \log p \right]",
+    fingerprint="04650995",
     how="torch's KL of categorical distributions; zero for q = p",
     formula=lambda q, p: (q * (q.log() - p.log())).sum(),
     mutants={
@@ -194,8 +194,7 @@ def divergence(formula):
 
 @equation(
     "eq:museum-kl",
-    r"""\mathrm{KL} = \tfrac12 \left( \mu^2 + e^{\ell} - \ell - 1 \right), \qquad
-        \ell = \log \sigma^2 = 2 \log \sigma""",
+    fingerprint="3a5a5f66",
     how="quadrature of q (log q - log p) for clouds given by their standard deviation",
     formula=lambda mu, sigma: (mu**2 + math.exp(2 * math.log(sigma)) - 2 * math.log(sigma) - 1) / 2,
     mutants={
@@ -215,7 +214,7 @@ def one_kl(formula):
 
 @equation(
     "eq:museum-loss",
-    r"L = -\sum_{i=1}^{D} \log p(x_i \mid z) + \sum_{j=1}^{d} \mathrm{KL}_j",
+    fingerprint="a79c2df8",
     how="joint densities of all pixels and all latent numbers at once: torch's multivariate normal distributions",
     formula=lambda pixels, kl: -pixels.sum() + kl.sum(),
     mutants={
@@ -238,7 +237,7 @@ def loss(formula):
 
 @equation(
     "eq:museum-transposed",
-    r"n_{\text{out}} = (n - 1)\, s - 2 p + k",
+    fingerprint="c95c8c2b",
     how="the sizes that torch.nn.ConvTranspose2d returns, height and width apart",
     formula=lambda n, k, s, p: (n - 1) * s - 2 * p + k,
     mutants={

@@ -2,17 +2,26 @@
 
 import re
 import time
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from ledger import ACCEPTED, REJECTED, close, displayed_equations, faults, read_ledger, uniform, verdict
+from ledger import ACCEPTED, REJECTED, close, read_ledger, uniform, verdict
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
-from tools.lessons.ledger import BOOK, LEDGER, inline, read_lessons, table
+from tools.lessons.ledger import (
+    BOOK,
+    LEDGER,
+    Entry,
+    displayed_equations,
+    faults,
+    inline,
+    read_entries,
+    read_lessons,
+    table,
+)
 from tools.lessons.source import LessonError, read_lesson
 
 ENTRIES = read_ledger(LEDGER)
@@ -24,6 +33,11 @@ ENTRY = {entry.label: entry for entry in ENTRIES}
 
 def test_every_displayed_equation_has_its_check_and_every_check_its_equation():
     assert faults(ENTRIES, displayed_equations(read_lessons())) == []
+
+
+def test_what_is_read_of_the_ledger_without_running_it_is_what_runs():
+    runs = [Entry(one.label, one.fingerprint, one.how, list(one.mutants), one.file) for one in ENTRIES]
+    assert read_entries(LEDGER) == runs
 
 
 @pytest.mark.parametrize("label", ENTRY)
@@ -61,7 +75,7 @@ from ledger import equation
 
 @equation(
     "eq:double",
-    r"y = 2 x",
+    fingerprint="1d9545fd",
     how="adding | up",
     formula=lambda x: 2 * x,
     mutants={"square": lambda x: x**2, "2 lost": lambda x: x},
@@ -130,9 +144,25 @@ def test_two_checks_of_a_label_are_a_fault(tmp_path):
     assert faults_of(tmp_path, [LESSON], [again]) == ["eq:double has 2 checks; keep one"]
 
 
-def test_an_equation_changed_in_the_lesson_alone_is_a_fault(tmp_path):
+def test_an_equation_changed_in_the_lesson_is_a_fault_until_its_check_was_looked_at(tmp_path):
     lesson = LESSON.replace("2 x", "3 x")
-    assert faults_of(tmp_path, [lesson], [CHECK]) == ["eq:double (0.1) reads y = 3 x; its check is of y = 2 x"]
+    look = "look whether its check in lesson_00.py is of this, then write fingerprint="
+    assert faults_of(tmp_path, [lesson], [CHECK]) == [f'eq:double (0.1) reads y = 3 x; {look}"0b110b7a" there']
+    assert faults_of(tmp_path, [lesson], [CHECK.replace("1d9545fd", "0b110b7a")]) == []
+
+
+def test_other_spaces_and_lines_are_no_other_equation(tmp_path):
+    assert faults_of(tmp_path, [LESSON.replace("y = 2 x", "y =\n#   2  x")], [CHECK]) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('how="adding | up"', "how=str(1)"), ("fingerprint", "print"), ('"eq:double",', ""), ('"square"', "A")],
+)
+def test_a_check_that_must_be_run_to_be_read_is_named_by_its_line(tmp_path, old, new):
+    (tmp_path / "lesson_00.py").write_text(CHECK.replace(old, new))
+    with pytest.raises(ValueError, match=r'lesson_00\.py:4: write @equation\("eq:name", fingerprint=""'):
+        read_entries(tmp_path)
 
 
 @pytest.mark.parametrize("mutants", ["{}", '{"square": lambda x: x**2}', '{"a  b": abs, "A b": abs}'])
@@ -205,9 +235,15 @@ def test_each_row_of_the_page_renders_as_number_formula_and_two_texts():
 
 def test_marks_of_markdown_in_formula_and_text_are_kept_from_it(tmp_path):
     latex = r"\left| x \right|\, \begin{cases} \|y\| \\|z| \end{cases} \{a\} < b > c"
-    (entry,) = ledger_of(tmp_path, CHECK)
-    entry = replace(entry, latex=latex, how="a|b <pad> *c* `d` _e_ $f$ [g](h) \\i", mutants={"a_b_c": abs, "d|e": abs})
-    page = table(lessons_of(tmp_path, LESSON.replace("y = 2 x", latex)), [entry])
+    lessons = lessons_of(tmp_path, LESSON.replace("y = 2 x", latex))
+    entry = Entry(
+        "eq:double",
+        displayed_equations(lessons)["eq:double"].fingerprint,
+        how="a|b <pad> *c* `d` _e_ $f$ [g](h) \\i",
+        mutants=["a_b_c", "d|e"],
+        file="lesson_00",
+    )
+    page = table(lessons, [entry])
     ((_, formula, how, mutants),) = rows_of(page)
     assert formula[0].content == (
         r"\left\vert x \right\vert \begin{cases} \Vert y\Vert \cr \vert z\vert \end{cases} "

@@ -13,6 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 # seconds, about, as `--durations=1` prints them below its list; what is not here takes less, or starts when it may
 HEAVY = {
     "tests/book": 200,
+    "tests/test_contributing.py": 80,
     "tests/equations/test_ledger.py": 60,
     "tests/attacks": 60,
     "tests/test_exercises.py": 60,
@@ -24,7 +25,7 @@ HEAVY = {
     "tests/test_walk.py": 30,
     "notebooks": 25,
     "notebooks/solutions": 25,
-    "tests/test_build_lessons.py": 20,
+    "tests/test_build_lessons.py": 35,
     "tests/test_gan_recipes.py": 20,
     "tests/test_gate.py": 20,
     "tests/test_grading_report.py": 20,

@@ -1,5 +1,6 @@
-"""`python -m tools.lessons [NAMES]` builds the notebooks."""
+"""`python -m tools.lessons [NAMES]` builds the notebooks, and the page of the equation ledger."""
 
-from tools.lessons.build import main
+from tools.lessons import build, ledger
 
-main()
+build.main()
+ledger.main()

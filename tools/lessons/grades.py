@@ -9,16 +9,19 @@ other, raise LessonError.
 
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from mmgen_course.exercises import Exercise
 from tools.lessons.solutions import answer_name
 from tools.lessons.source import Cell, Lesson, LessonError
+
+if TYPE_CHECKING:
+    from mmgen_course.exercises import Exercise
 
 CHECK = re.compile(r"^[ \t]*check\((.*)\)", re.MULTILINE)
 EVERY = {"schema_version": 3, "task": False}
 
 
-def grading(lesson: Lesson, exercises: Mapping[str, Exercise]) -> dict[int, dict]:
+def grading(lesson: Lesson, exercises: "Mapping[str, Exercise]") -> dict[int, dict]:
     """Map the place of each cell that nbgrader keeps or grades to its nbgrader metadata."""
     found: dict[int, dict] = {}
     names = []
@@ -40,7 +43,7 @@ def grading(lesson: Lesson, exercises: Mapping[str, Exercise]) -> dict[int, dict
     return found
 
 
-def _exercise(cell: Cell, name: str, lesson: Lesson, exercises: Mapping[str, Exercise]) -> Exercise:
+def _exercise(cell: Cell, name: str, lesson: Lesson, exercises: "Mapping[str, Exercise]") -> "Exercise":
     """Return the Exercise that `cell` asks for; raise unless it knows that it stands in this lesson."""
     if name not in exercises:
         raise cell.error(f"no Exercise is called {name!r}; add it to mmgen_course/exercises/lessons, or rename this")
@@ -51,7 +54,7 @@ def _exercise(cell: Cell, name: str, lesson: Lesson, exercises: Mapping[str, Exe
 
 
 def _check_the_rest(
-    lesson: Lesson, found: dict[int, dict], names: list[str], exercises: Mapping[str, Exercise]
+    lesson: Lesson, found: dict[int, dict], names: list[str], exercises: "Mapping[str, Exercise]"
 ) -> None:
     """Raise if a check stands elsewhere than after its exercise, or an Exercise of this lesson has no cell."""
     for i, cell in enumerate(lesson.cells):
@@ -66,7 +69,7 @@ def _check_the_rest(
         raise LessonError(f"{lesson.name}.py:1: this lesson lacks its exercise {', '.join(lacking)}; {advice}")
 
 
-def check_lessons(lessons: list[Lesson], exercises: Mapping[str, Exercise]) -> None:
+def check_lessons(lessons: list[Lesson], exercises: "Mapping[str, Exercise]") -> None:
     """Raise LessonError if an Exercise names a lesson that does not exist."""
     there = [lesson.name for lesson in lessons]
     for exercise in exercises.values():

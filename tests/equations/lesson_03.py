@@ -736,13 +736,8 @@ def wilson(formula):
 
 
 @equation(
-<<<<<<< HEAD
-    "eq:classifier",
-    r"| \hat m - m | \le \varepsilon",
-=======
     "eq:classifier",
     fingerprint="75cb6898",
->>>>>>> c5e1af1b1af29c82669657033818721679905434
     how="all verdicts on six pictures, right and wrong in every way: the bound holds, and is reached",
     formula=lambda m_hat, m, epsilon: (abs(m_hat - m) <= epsilon, abs(m_hat - m) == epsilon),
     mutants={

@@ -160,13 +160,8 @@ def _every_scene(said: Constraints) -> list[Scene]:
 
 
 @equation(
-<<<<<<< HEAD
-    "eq:temperature",
-    r"z = \tau \varepsilon, \qquad \varepsilon \sim \mathcal{N}(0, I)",
-=======
     "eq:temperature",
     fingerprint="1f7e3e9a",
->>>>>>> c5e1af1b1af29c82669657033818721679905434
     how="100,000 numbers: the standard deviation is tau, and the density that of a normal one with variance tau "
     "squared (4 standard errors); tau = 0 gives one point",
     formula=lambda tau, noise: tau * noise,

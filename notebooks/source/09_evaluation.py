@@ -173,8 +173,8 @@ assert fids.min() > 0.02
 # The **caption match** is the share $m$ of pictures that show what their captions say. A person could count it. We let
 # the recogniser of lesson 3 read each picture, and ask whether what it read fits the caption. But the recogniser errs,
 # so the share $q$ that it accepts is not $m$. If a share $\varepsilon$ of its verdicts is wrong, then $|q - m| \le
-# \varepsilon$, (eq:classifier), whichever way it errs. We see $n$ of its verdicts. Lesson 3's Wilson interval $[L, U]$
-# of these holds $q$ with 95 % confidence; so
+# \varepsilon$, (eq:classifier-error), whichever way it errs. We see $n$ of its verdicts. Lesson 3's Wilson interval
+# $[L, U]$ of these holds $q$ with 95 % confidence; so
 #
 # $$ \left[\, \max(0,\, L - \varepsilon),\ \min(1,\, U + \varepsilon) \,\right] \label{eq:match-interval} $$
 #

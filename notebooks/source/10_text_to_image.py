@@ -512,7 +512,7 @@ assert len(set(colours_said)) >= 6
 #
 # The noise has its say, too: it moves and shades. Multiply it by a number $\tau$ before it goes in,
 #
-# $$ z = \tau \varepsilon, \qquad \varepsilon \sim \mathcal{N}(0, I) \label{eq:temperature} $$
+# $$ z = \tau \varepsilon, \qquad \varepsilon \sim \mathcal{N}(0, I) \label{eq:noise-temperature} $$
 #
 # and the pictures of one caption differ less; some published code has $\tau = 0.05$ and does not say why. What does it
 # buy? Draw 40 captions six times each.
@@ -710,7 +710,7 @@ assert mixture.std() < 0.8
 
 # %% [markdown]
 # Mend it. Weights are above 0; only their proportions count, so 3 and 1 mean the same as 0.75 and 0.25. Then truncate
-# on purpose, as in (eq:temperature). You may rely on `torch`.
+# on purpose, as in (eq:noise-temperature). You may rely on `torch`.
 
 
 # %% tags=["exercise"]

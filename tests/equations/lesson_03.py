@@ -736,7 +736,7 @@ def wilson(formula):
 
 
 @equation(
-    "eq:classifier",
+    "eq:classifier-error",
     fingerprint="75cb6898",
     how="all verdicts on six pictures, right and wrong in every way: the bound holds, and is reached",
     formula=lambda m_hat, m, epsilon: (abs(m_hat - m) <= epsilon, abs(m_hat - m) == epsilon),

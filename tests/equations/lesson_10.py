@@ -160,7 +160,7 @@ def _every_scene(said: Constraints) -> list[Scene]:
 
 
 @equation(
-    "eq:temperature",
+    "eq:noise-temperature",
     fingerprint="1f7e3e9a",
     how="100,000 numbers: the standard deviation is tau, and the density that of a normal one with variance tau "
     "squared (4 standard errors); tau = 0 gives one point",

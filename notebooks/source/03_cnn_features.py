@@ -960,7 +960,7 @@ assert hit["Wilson"] > 0.9 > 0.7 > hit["textbook"]
 # A generator makes $n$ pictures, and a share $m$ of them truly match their captions. The judge, wrong in a share
 # $\varepsilon$ of its verdicts, counts $\hat m$. Each wrong verdict moves the count by one, up or down, so
 #
-# $$ | \hat m - m | \le \varepsilon \label{eq:judge} $$
+# $$ | \hat m - m | \le \varepsilon \label{eq:classifier-error} $$
 #
 # Two generators that differ by less than $2 \varepsilon$ cannot be told apart by this judge, however many pictures they
 # make. More pictures narrow the chance error, never this one. Watch it with the little reader that you have just
@@ -1526,7 +1526,7 @@ check(pictures_to_check)
 #
 # <details><summary>Answer</summary>
 #
-# Nobody knows. By (eq:judge) each number may be off by 0.002, so the order may be the other way round. And chance adds
+# Nobody knows. By (eq:classifier-error) each number may be off by 0.002, so the order may be the other way round. And chance adds
 # more: by (eq:wilson) 941 of 1,000 stands for anything from 0.925 to 0.954.
 #
 # </details>

@@ -743,7 +743,7 @@ def wilson(formula):
 
 
 @equation(
-    "eq:judge",
+    "eq:classifier-error",
     r"| \hat m - m | \le \varepsilon",
     how="all verdicts on six pictures, right and wrong in every way: the bound holds, and is reached",
     formula=lambda m_hat, m, epsilon: (abs(m_hat - m) <= epsilon, abs(m_hat - m) == epsilon),

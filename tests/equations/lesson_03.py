@@ -750,7 +750,7 @@ def wilson(formula):
     mutants={
         "equality": lambda m_hat, m, epsilon: (abs(m_hat - m) == epsilon, abs(m_hat - m) == epsilon),
         "sizes exchanged": lambda m_hat, m, epsilon: (abs(m_hat - m) >= epsilon, abs(m_hat - m) == epsilon),
-        "the judge only overrates": lambda m_hat, m, epsilon: (0 <= m_hat - m <= epsilon, m_hat - m == epsilon),
+        "the classifier only overrates": lambda m_hat, m, epsilon: (0 <= m_hat - m <= epsilon, m_hat - m == epsilon),
         "half of it": lambda m_hat, m, epsilon: (2 * abs(m_hat - m) <= epsilon, 2 * abs(m_hat - m) == epsilon),
         "twice as loose": lambda m_hat, m, epsilon: (
             abs(m_hat - m) <= 2 * epsilon,

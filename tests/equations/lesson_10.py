@@ -131,7 +131,7 @@ def _mixture(given: dict[Scene, float], draws: dict[Scene, float]) -> float:
     "eq:completion",
     r"p(x \mid c) = \sum_{f} p(f \mid c)\, p(x \mid f)",
     how="the scenes that 'a small striped red star in the centre' and 'a red star' fit, listed: the share of right "
-    "pictures by a generator that errs in small ones, from the sum, against 400 draws of `complete` (4 standard errors)",
+    "pictures of a generator that errs in small ones, by the sum, against 400 draws of `complete` (4 standard errors)",
     formula=_mixture,
     mutants={
         "not weighed by p(f|c)": lambda given, draws: sum(draws[f] for f in given),

@@ -151,7 +151,7 @@ def train_grounding(
 
 
 def measure(look: Look, n: int = 1000) -> Measured:
-    """How many captions are judged rightly, and how many words look at their object, over n pairs of each kind.
+    """How many captions are classified rightly, and how many words look at their object, over n pairs of each kind.
 
     Example:
         >>> measure(load_grounding(), n=20)["colour words that point at their object"]
@@ -162,9 +162,9 @@ def measure(look: Look, n: int = 1000) -> Measured:
         for name in ("held_out_synonyms", "held_out_compositions")
     )
     measured = {
-        "captions judged rightly, new scenes": accuracy(look, unseen),
-        "captions judged rightly, held-out compositions": accuracy(look, composed),
-        "captions judged rightly, held-out synonyms": accuracy(look, unseen, HELD_OUT_WORDS),
+        "captions classified rightly, new scenes": accuracy(look, unseen),
+        "captions classified rightly, held-out compositions": accuracy(look, composed),
+        "captions classified rightly, held-out synonyms": accuracy(look, unseen, HELD_OUT_WORDS),
     }
     for name in LOOK:
         found = pointing(look, composed, name)
@@ -177,7 +177,7 @@ def measure(look: Look, n: int = 1000) -> Measured:
 
 
 def accuracy(look: Look, scenes: Sequence[Scene], words: Lexicon = TRAINING_WORDS) -> float:
-    """The share of captions, a true and a false one for each scene, that are judged rightly; chance is 0.5.
+    """The share of captions, a true and a false one for each scene, that are classified rightly; chance is 0.5.
 
     Example:
         >>> 0.5 < accuracy(load_grounding(), splits()["train"][-20:]) <= 1

@@ -47,7 +47,7 @@ def train(run: Run) -> Generator[dict[str, float], None, Measured]:
 RECOGNISER = Recipe(
     "recogniser",
     "weights/recogniser.safetensors",
-    "reads a scene from its picture, 32x32; the judge of generated pictures",
+    "the scene classifier: reads a scene from its picture, 32x32, generated ones too",
     steps=4500,
     train=train,
 )

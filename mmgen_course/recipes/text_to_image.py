@@ -161,8 +161,8 @@ def load_painter(recipe: Recipe | None = None) -> Painter:
 TEXT_TO_IMAGE = Recipe(
     "text-to-image",
     "weights/text-to-image.safetensors",
-    "draws scenes of one or two objects from the words of a caption, 32x32; a conditional VAE whose painter attends to "
-    "them; measured by the recogniser",
+    "draws scenes of one or two objects from the words of a caption, 32x32; a conditional VAE whose decoder attends "
+    "to them; measured by the scene classifier",
     steps=6000,
     train=train,
     needs=NEEDS,

@@ -90,7 +90,7 @@ assert fits[best[0]]
 #
 # Pulling alone is not enough. If both maps send everything to one point, all positives are met, and nothing is learned.
 # The negatives are what keeps the space open. And nobody has to label a negative: in a batch of $N$ pairs every picture
-# has $N - 1$ of them for free. Learning by such pairs is **contrastive learning**.
+# has $N - 1$ of them for free. Learning from positive and negative pairs is **contrastive learning**.
 #
 # ## Directions only
 #
@@ -1093,7 +1093,7 @@ assert others > 0.9
 # %% [markdown]
 # ## Exercises
 #
-# Write the body of each function and run its cell, then the cell below it. `check` says what came and what was
+# Write the body of each function and run its cell, then the cell below it. `check` says what it got and what was
 # expected; where it knows the mistake, it names it. 12 points, 45 minutes; your progress is kept. Each answer stands
 # alone: it may use `torch`, `F` and whatever it imports itself, not the other functions of this lesson.
 #

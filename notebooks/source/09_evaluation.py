@@ -1246,7 +1246,7 @@ assert evaluate.share(inside).high < 0.5
 # %% [markdown]
 # ## Exercises
 #
-# Write the body of each function and run its cell, then the cell below it. `check` says what came and what was
+# Write the body of each function and run its cell, then the cell below it. `check` says what it got and what was
 # expected; where it knows the mistake, it names it. 12 points, 50 minutes; your progress is kept. You may rely on
 # `math`, `torch` and `wilson`.
 #

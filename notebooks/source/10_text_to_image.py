@@ -690,7 +690,7 @@ assert (orange["untrained"] * on_flower).sum() < 0.6
 # %% [markdown]
 # ## Exercises
 #
-# Write the body of each function and run its cell, then the cell below it. `check` says what came and what was
+# Write the body of each function and run its cell, then the cell below it. `check` says what it got and what was
 # expected; where it knows the mistake, it names it. 12 points, 47 minutes; your progress is kept.
 #
 # ### 1. Between drawings

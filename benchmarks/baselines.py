@@ -92,24 +92,32 @@ def first_weights(layer: nn.Module) -> None:
 
 
 def play_dcgan(
-    maker: ExampleGenerator, judge: ExampleDiscriminator, draw: Draw, generator: torch.Generator, bf16: bool = False
+    generator_net: ExampleGenerator,
+    discriminator: ExampleDiscriminator,
+    draw: Draw,
+    generator: torch.Generator,
+    bf16: bool = False,
 ) -> Iterator[tuple[float, float]]:
     """Train both without end: a step of the discriminator, one of the generator; yields their two losses.
 
     As in the example, real and generated pictures go through the discriminator one after the other, each batch
     normalised by itself, and both players use the same generated pictures.
     """
-    to_judge, to_make = (torch.optim.Adam(net.parameters(), lr=GAN_RATE, betas=GAN_BETAS) for net in (judge, maker))
+    of_discriminator, of_generator = (
+        torch.optim.Adam(net.parameters(), lr=GAN_RATE, betas=GAN_BETAS) for net in (discriminator, generator_net)
+    )
     while True:
         images, condition = draw(GAN_BATCH)
         z = torch.randn(GAN_BATCH, NOISE, generator=generator)
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            made = maker(z, condition)
-            seen_through = called(judge(images, condition), 1.0) + called(judge(made.detach(), condition), 0.0)
-        _move(to_judge, seen_through)
+            made = generator_net(z, condition)
+            seen_through = called(discriminator(images, condition), 1.0) + called(
+                discriminator(made.detach(), condition), 0.0
+            )
+        _move(of_discriminator, seen_through)
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            believed = called(judge(made, condition), 1.0)
-        _move(to_make, believed)
+            believed = called(discriminator(made, condition), 1.0)
+        _move(of_generator, believed)
         yield seen_through.item(), believed.item()
 
 

@@ -9,14 +9,21 @@ from pathlib import Path
 
 import tables
 
-from mmgen_course.recipes.matching import KINDS, WIDTHS, ask_all, build, judge, train_matcher
+from mmgen_course.evaluate.fusion_comparison import (
+    HARD_NEGATIVES,
+    WIDTHS,
+    all_questions,
+    build,
+    evaluate_matcher,
+    train_matcher,
+)
 
 SEEDS = range(5)
 
 
 def rows() -> list[dict[str, object]]:
     """A row for each fusion, each kind of caption, each seed and each kind of question."""
-    train, test = ask_all()
+    train, test = all_questions()
     found: list[dict[str, object]] = []
     for captions in ("true", "shuffled"):
         for seed in SEEDS:
@@ -24,8 +31,8 @@ def rows() -> list[dict[str, object]]:
                 matcher = build(fusion, seed)
                 losses = list(train_matcher(matcher, train, seed, shuffled=captions == "shuffled"))
                 size = sum(weight.numel() for weight in matcher.parameters())
-                for kind in KINDS:
-                    measured = {name: round(value, 4) for name, value in judge(matcher, test[kind]).items()}
+                for kind in HARD_NEGATIVES:
+                    measured = {name: round(value, 4) for name, value in evaluate_matcher(matcher, test[kind]).items()}
                     row = {"fusion": fusion, "captions in training": captions, "seed": seed, "parameters": size}
                     found.append({**row, "question": kind, **measured})
                     print(*found[-1].values(), f"loss {sum(losses[-100:]) / 100:.3f}", flush=True)

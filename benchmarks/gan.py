@@ -11,21 +11,21 @@ from pathlib import Path
 import tables
 import torch
 
-from mmgen_course.generators.toy import GAMES, TURNS, UPDATES, coverage, draw, players
+from mmgen_course.generators.ring_gan import GAMES, TURNS, UPDATES, coverage, draw, ring_gan
 from mmgen_course.train import fit
 
 SEEDS = range(5)
 LOOKS = 5  # how often a run is judged, in the last half of its steps: the end alone may be a lucky moment
 
 
-def judged(game: str, turns: str, seed: int, updates: int = UPDATES) -> dict[str, object]:
+def measured(game: str, turns: str, seed: int, updates: int = UPDATES) -> dict[str, object]:
     """Play one game; modes and quality are means over its last half."""
     steps = updates // sum(TURNS[turns])
-    play = players(GAMES[game], seed, TURNS[turns])
+    player = ring_gan(GAMES[game], seed, TURNS[turns])
     found, start = [], time.process_time()
-    for step, _ in enumerate(fit(play.plays, steps), start=1):
+    for step, _ in enumerate(fit(player.players, steps), start=1):
         if step % (steps // (2 * LOOKS)) == 0 and step > steps / 2:
-            found.append(coverage(draw(play.generator)))
+            found.append(coverage(draw(player.generator)))
     seconds = time.process_time() - start
     modes, quality = (sum(column) / len(found) for column in zip(*found, strict=True))
     row = {"game": game, "turns": turns, "seed": seed, "updates": updates, "seconds": round(seconds, 1)}
@@ -39,7 +39,7 @@ def main() -> None:
     for turns in TURNS:
         for game in GAMES:
             for seed in SEEDS:
-                rows.append(judged(game, turns, seed))
+                rows.append(measured(game, turns, seed))
                 print(*rows[-1].values(), flush=True)
     tables.write(path, rows)
 

@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from mmgen_course.data.errors import DataError
 from mmgen_course.data.weights import read_tensors
-from mmgen_course.train import Play, Run, fit, seeded
+from mmgen_course.train import Player, Run, fit, seeded
 
 EVERY, STEPS = 2, 100
 Writer = Callable[[Mapping[str, Tensor], Path, Mapping[str, Any]], None]
@@ -55,7 +55,7 @@ def train(path: str, taken: Any, writer: Writer | None) -> None:
         x = torch.randn(4, 1000, generator=run.generator)
         return (model(x) - x).square().mean()
 
-    for _ in fit([Play("loss", model, loss, torch.optim.AdamW(model.parameters()))], STEPS, run):
+    for _ in fit([Player("loss", model, loss, torch.optim.AdamW(model.parameters()))], STEPS, run):
         taken.value = run.step
 
 

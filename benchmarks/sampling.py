@@ -16,7 +16,7 @@ import torch
 from mmgen_course import pipeline
 from mmgen_course.features.encoders import word_features
 from mmgen_course.features.glove import load_scene_vectors
-from mmgen_course.recipes.text_to_image import load_painter
+from mmgen_course.generators.caption_decoder import load_text_to_image
 
 CAPTION = "a star"
 FULL = "a large flat red star in the centre on a light background"
@@ -24,8 +24,8 @@ BATCHES, THREADS, SIZES = (1, 8, 64, 256), (1, 2), (32, 64, 256)
 BAR, ROUNDS, SECONDS = 200, 3, 0.7
 
 
-def painter() -> Callable[[int], object]:
-    made = load_painter().requires_grad_(False)
+def decoder() -> Callable[[int], object]:
+    made = load_text_to_image().requires_grad_(False)
     words, mask = word_features([FULL], load_scene_vectors())
 
     def draw(n: int) -> torch.Tensor:
@@ -48,7 +48,7 @@ def pictures_a_second(draw: Callable[[int], object], n: int) -> float:
 
 
 def main() -> None:
-    draws: dict[str, Callable[[int], object]] = {"painter, 32x32": painter()}
+    draws: dict[str, Callable[[int], object]] = {"painter, 32x32": decoder()}
     for size in SIZES:
         draws[f"pipeline, {size}x{size}"] = partial(_pipeline, size=size)
     draws["pipeline, 32x32, gan"] = partial(_pipeline, size=32, model="gan")

@@ -43,10 +43,11 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from mmgen_course import show
-from mmgen_course.evaluate import Estimate, caption_match, diversity, judge_features
-from mmgen_course.generators.vae_nets import SceneVAE, Whiten
+from mmgen_course.data.captioned_scenes import SceneBatch, SingleObjectScenes
+from mmgen_course.evaluate import Estimate, caption_match, classifier_features, diversity
+from mmgen_course.generators.vae_nets import SceneVAE
+from mmgen_course.layers import Whiten
 from mmgen_course.recipes import scene_gan
-from mmgen_course.recipes.one_object import Batch, OneObject
 from mmgen_course.recipes.recipe import TEST_SEED
 from mmgen_course.recipes.scene_vae import CAPTION_FIRST, LATENTS, SCENE_VAE, WHITENED_BY, full, learn
 from mmgen_course.scenes import render
@@ -81,7 +82,7 @@ Build = Callable[[Run], Contestant]
 
 
 def our_gan(run: Run) -> Contestant:
-    players, average = scene_gan.plays(run)
+    players, average = scene_gan.players(run)
     return Contestant(fit(players, run.steps, run), average, LATENTS)
 
 
@@ -91,9 +92,9 @@ def our_vae(run: Run) -> Contestant:
 
 
 def example_gan(run: Run, whiten: nn.Module = AS_IT_IS) -> Contestant:
-    maker, judge = seeded(ExampleGenerator, run.seed), seeded(ExampleDiscriminator, run.seed + 1)
-    training = play_dcgan(maker, judge, drawing(run, whiten), run.generator, run.bf16)
-    return Contestant(training, Told(maker, whiten), EXAMPLE_NOISE, mode=True)
+    generator_net, discriminator = seeded(ExampleGenerator, run.seed), seeded(ExampleDiscriminator, run.seed + 1)
+    training = play_dcgan(generator_net, discriminator, drawing(run, whiten), run.generator, run.bf16)
+    return Contestant(training, Told(generator_net, whiten), EXAMPLE_NOISE, mode=True)
 
 
 def example_vae(run: Run, whiten: nn.Module = AS_IT_IS) -> Contestant:
@@ -103,7 +104,7 @@ def example_vae(run: Run, whiten: nn.Module = AS_IT_IS) -> Contestant:
 
 def drawing(run: Run, whiten: nn.Module) -> Callable[[int], tuple[Tensor, Tensor]]:
     """What the examples learn from: the pictures and conditions that ours get."""
-    pairs = OneObject(run.generator)
+    pairs = SingleObjectScenes(run.generator)
 
     def draw(n: int) -> tuple[Tensor, Tensor]:
         batch = pairs.draw(n)
@@ -129,7 +130,7 @@ def whitened(build: Callable[[Run, nn.Module], Contestant]) -> Build:
 
     def built(run: Run) -> Contestant:
         whiten = Whiten(CONDITION)
-        whiten.measure(OneObject(torch.Generator().manual_seed(run.seed)).draw(WHITENED_BY).condition)
+        whiten.measure(SingleObjectScenes(torch.Generator().manual_seed(run.seed)).draw(WHITENED_BY).condition)
         return build(run, whiten)
 
     return built
@@ -200,16 +201,16 @@ class Questions:
     """The captions that everyone is judged on, of training compositions and of held-out ones."""
 
     def __init__(self, captions: int = CAPTIONS, again: int = AGAIN) -> None:
-        self.batches: dict[str, Batch] = {}
+        self.batches: dict[str, SceneBatch] = {}
         self.again = again
         for split, name in SPLITS.items():
-            self.batches[split] = OneObject(torch.Generator().manual_seed(TEST_SEED)).draw(captions, name)
+            self.batches[split] = SingleObjectScenes(torch.Generator().manual_seed(TEST_SEED)).draw(captions, name)
 
     def judged(self, split: str, images: Tensor, several: Tensor) -> Row:
         """Caption match of a picture of each caption, and diversity of several of the first captions."""
         said = self.batches[split].captions
         match = caption_match(images, said).share
-        spread = diversity(judge_features(several), [*range(self.again)] * TIMES)
+        spread = diversity(classifier_features(several), [*range(self.again)] * TIMES)
         return {"split": split} | columns("match", match) | columns("diversity", spread)
 
     def ask(self, contestant: Contestant, training_mode: bool | None = None) -> list[Row]:

@@ -13,6 +13,8 @@ import tables
 import torch
 from torch import Tensor
 
+from mmgen_course.data.captioned_scenes import SingleObjectScenes
+from mmgen_course.data.real import digit_images
 from mmgen_course.generators.vae import (
     active_units,
     free_bits,
@@ -23,8 +25,7 @@ from mmgen_course.generators.vae import (
 )
 from mmgen_course.generators.vae_nets import DigitVAE, SceneVAE
 from mmgen_course.recipes import scene_vae
-from mmgen_course.recipes.digits_vae import WIDE, digit_images, train_digits
-from mmgen_course.recipes.one_object import OneObject
+from mmgen_course.recipes.digits_vae import WIDE, train_digits
 from mmgen_course.recipes.recipe import TEST_SEED
 from mmgen_course.train import Run, seeded
 
@@ -55,7 +56,7 @@ def trained(objective: Objective, images: Tensor, seed: int, steps: int = STEPS)
 
 
 @torch.no_grad()
-def judge(vae: DigitVAE, images: Tensor, draws: int = 20) -> dict[str, float]:
+def evaluate(vae: DigitVAE, images: Tensor, draws: int = 20) -> dict[str, float]:
     """Distortion and rate in nats per image, and how many latent numbers are active, on digits never seen."""
     generator, q = torch.Generator().manual_seed(TEST_SEED), vae.encode(images)
     noise = torch.randn(draws, *q.mu.shape, generator=generator)
@@ -72,7 +73,7 @@ def rows(steps: int = STEPS) -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
     for name, objective in OBJECTIVES.items():
         for seed in SEEDS:
-            found.append({"objective": name, "seed": seed, **judge(trained(objective, train, seed, steps), test)})
+            found.append({"objective": name, "seed": seed, **evaluate(trained(objective, train, seed, steps), test)})
             print(*found[-1].values(), flush=True)
     return found
 
@@ -85,7 +86,7 @@ def acts(steps: int = 1200, n: int = 1000) -> list[dict[str, object]]:
             vae = seeded(lambda: SceneVAE(scene_vae.LATENTS), seed)
             list(scene_vae.learn(vae, Run(steps=steps, seed=seed), scene_vae.full, first))
             generator = torch.Generator().manual_seed(TEST_SEED)
-            batch = OneObject(generator).draw(n, "held_out_compositions")
+            batch = SingleObjectScenes(generator).draw(n, "held_out_compositions")
             met = scene_vae.captions_met(vae, batch, torch.randn(n, vae.latents, generator=generator))
             with torch.no_grad():
                 rate = gaussian_kl(*vae.encode(batch.images, batch.condition)).item()

@@ -52,7 +52,7 @@ def _name(answer: Any) -> str:
     exercises = all_exercises()
     if not callable(answer):
         example = next(iter(exercises))
-        raise ValueError(f"check takes the function itself, as in check({example}); came {kind(answer)}")
+        raise ValueError(f"check takes the function itself, as in check({example}); got {kind(answer)}")
     name = getattr(answer, "__name__", None)
     if type(name) is str and name in exercises:
         return name

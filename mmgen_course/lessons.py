@@ -26,7 +26,7 @@ ENVIRONMENT = {"PYTHONHASHSEED": "0", "MMGEN_FAST": "1", "MMGEN_PROGRESS": ""}
 
 
 @dataclass(frozen=True)
-class Run:
+class LessonRun:
     """One execution of a notebook on a fresh kernel.
 
     Attributes:
@@ -47,11 +47,11 @@ def lesson_paths() -> list[Path]:
     return sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 
-def execute(notebook: NotebookNode, name: str = "notebook", timeout: int = 600) -> Run:
+def execute(notebook: NotebookNode, name: str = "notebook", timeout: int = 600) -> LessonRun:
     """Run all cells of `notebook` on a fresh kernel in the folder `notebooks/`.
 
     An error inside a cell, a cell that takes longer than `timeout` seconds or a kernel that dies raises nothing:
-    it ends the run, and `Run.error` says which cell of lesson `name` it was, counted from 0.
+    it ends the run, and `LessonRun.error` says which cell of lesson `name` it was, counted from 0.
 
     Example:
         >>> from nbformat import v4
@@ -87,7 +87,7 @@ def execute(notebook: NotebookNode, name: str = "notebook", timeout: int = 600) 
         except DeadKernelError:
             message = "the kernel died (out of memory?)"
     seconds = time.perf_counter() - start
-    return Run(client.nb, seconds, max(peak_mb), message and f"{name}, cell {reached}: {message}")
+    return LessonRun(client.nb, seconds, max(peak_mb), message and f"{name}, cell {reached}: {message}")
 
 
 @contextmanager

@@ -13,20 +13,19 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
+from mmgen_course.data.captioned_scenes import SingleObjectScenes
 from mmgen_course.features.encoders import word_features
 from mmgen_course.features.glove import load_scene_vectors
 from mmgen_course.features.vectors import WordVectors
-from mmgen_course.generators.painter import Painter
-from mmgen_course.generators.parts import in_parts
+from mmgen_course.generators.caption_decoder import CaptionDecoder, load_text_to_image
+from mmgen_course.generators.gan_nets import load_scene_gan
 from mmgen_course.generators.vae_nets import SceneDecoder
+from mmgen_course.layers import in_batches
 from mmgen_course.preprocess.text import tokenize
-from mmgen_course.recipes.one_object import OneObject
-from mmgen_course.recipes.scene_gan import load_scene_gan
-from mmgen_course.recipes.text_to_image import load_painter
 from mmgen_course.scenes import UnknownWords, complete, parse
 
 Model = Literal["gan", "vae"]
-SIZES = (32, 64, 128, 256)
+PICTURE_SIZES = (32, 64, 128, 256)
 PART = 64  # pictures painted at a time: the maps of so many stay in the processor's cache
 
 
@@ -43,11 +42,11 @@ class Drawn(NamedTuple):
 
     images: Float[Tensor, "n 3 s s"]
     captions: list[str]
-    looked: Float[Tensor, "n t 8 8"] | None
+    attention: Float[Tensor, "n t 8 8"] | None
 
 
 def generate(
-    caption: str, n: int = 1, seed: int = 0, model: Model = "vae", size: int = 32, truncation: float = 1.0
+    caption: str, n: int = 1, seed: int = 0, model: Model = "vae", size: int = 32, temperature: float = 1.0
 ) -> Float[Tensor, "n 3 size size"]:
     """Draw a caption n times; what it leaves open is decided anew each time.
 
@@ -71,33 +70,33 @@ def generate(
         >>> generate("a crimson disc", n=2).shape
         torch.Size([2, 3, 32, 32])
     """
-    return draw([caption] * n, seed, model, size, truncation).images
+    return draw([caption] * n, seed, model, size, temperature).images
 
 
 @torch.no_grad()
 def draw(
-    captions: Sequence[str], seed: int = 0, model: Model = "vae", size: int = 32, truncation: float = 1.0
+    captions: Sequence[str], seed: int = 0, model: Model = "vae", size: int = 32, temperature: float = 1.0
 ) -> Drawn:
     """Draw each of several captions once, and tell what was drawn and where the regions looked; see `generate`.
 
     Example:
         >>> drawn = draw(["a star", "a red circle left of a star"])
-        >>> drawn.images.shape, drawn.looked.shape[2:]
+        >>> drawn.images.shape, drawn.attention.shape[2:]
         (torch.Size([2, 3, 32, 32]), torch.Size([8, 8]))
     """
-    _check(captions, model, size, truncation)
+    _check(captions, model, size, temperature)
     # a generator for each picture: the same picture whatever is drawn beside it
     generators = [torch.Generator().manual_seed((seed * 1_000_003 + i) % 2**63) for i in range(len(captions))]
     full = [_completed(caption, generator) for caption, generator in zip(captions, generators, strict=True)]
     paint = _gan if model == "gan" else _vae
     latents = (_gan_painter() if model == "gan" else _painter()).latents
     z = torch.stack([torch.randn(latents, generator=generator) for generator in generators])
-    images, looked = paint(full, truncation * z, size // 32)
-    return Drawn(images.clamp(-1, 1), full, looked)
+    images, attention = paint(full, temperature * z, size // 32)
+    return Drawn(images.clamp(-1, 1), full, attention)
 
 
 def words_of(drawn: Drawn, picture: int = 0) -> list[str]:
-    """The words of a completed caption, in the order of `drawn.looked`.
+    """The words of a completed caption, in the order of `drawn.attention`.
 
     Example:
         >>> words_of(draw(["a large flat red star in the centre on a light background"]))[:4]
@@ -107,8 +106,8 @@ def words_of(drawn: Drawn, picture: int = 0) -> list[str]:
 
 
 @cache
-def _painter() -> Painter:
-    return load_painter().requires_grad_(False)
+def _painter() -> CaptionDecoder:
+    return load_text_to_image().requires_grad_(False)
 
 
 @cache
@@ -122,16 +121,16 @@ def _vectors() -> WordVectors:
 
 
 @cache
-def _one_object() -> OneObject:
-    return OneObject(torch.Generator())
+def _one_object() -> SingleObjectScenes:
+    return SingleObjectScenes(torch.Generator())
 
 
 def _vae(full: list[str], z: Tensor, enlarged: int) -> tuple[Tensor, Tensor]:
     words, mask = word_features(full, _vectors())
     parts = zip(z.split(PART), words.split(PART), mask.split(PART), strict=True)
     painted = [_painter().paint(a, _painter().read(b, c), enlarged) for a, b, c in parts]
-    looked = torch.cat([asked[-1].mean(dim=1) for _, asked in painted])  # (N, 64, T): the heads' mean, last question
-    maps = rearrange(looked, "n (row column) t -> n t row column", row=Painter.SIDE)
+    attention = torch.cat([asked[-1].mean(dim=1) for _, asked in painted])  # (N, 64, T): the heads' mean, last question
+    maps = rearrange(attention, "n (row column) t -> n t row column", row=CaptionDecoder.SIDE)
     return torch.cat([images for images, _ in painted]), maps
 
 
@@ -139,7 +138,7 @@ def _gan(full: list[str], z: Tensor, enlarged: int) -> tuple[Tensor, None]:
     if any(len(parse(caption).objects) > 1 for caption in full):
         raise ValueError("the GAN draws one object, and does not read the order of words; for two take model='vae'")
     paint = partial(_gan_painter(), enlarged=enlarged)
-    return in_parts(paint, z, _one_object().condition_of(full), of=PART), None
+    return in_batches(paint, z, _one_object().condition_of(full), of=PART), None
 
 
 def _completed(caption: str, generator: torch.Generator) -> str:
@@ -165,12 +164,12 @@ class OutsideTheWorld(UnknownWords):
         )
 
 
-def _check(captions: Sequence[str], model: str, size: int, truncation: float) -> None:
+def _check(captions: Sequence[str], model: str, size: int, temperature: float) -> None:
     if not captions:
-        raise ValueError("expected at least one picture to draw; came none")
+        raise ValueError("expected at least one picture to draw; got none")
     if model not in get_args(Model):
         raise ValueError(f"there is no model {model!r}; there are: {', '.join(get_args(Model))}")
-    if size not in SIZES:
-        raise ValueError(f"expected a size of {', '.join(map(str, SIZES))} pixels; came {size}")
-    if not 0 <= truncation < float("inf"):
-        raise ValueError(f"expected a truncation of at least 0, and 1 for the whole noise; came {truncation}")
+    if size not in PICTURE_SIZES:
+        raise ValueError(f"expected a size of {', '.join(map(str, PICTURE_SIZES))} pixels; got {size}")
+    if not 0 <= temperature < float("inf"):
+        raise ValueError(f"expected a truncation of at least 0, and 1 for the whole noise; got {temperature}")

@@ -93,20 +93,20 @@ def watch(
 
     def update(step: int) -> None:
         progress.value, progress.description = step, f"{step}/{total}"
-        now = ", ".join(f"{name} {value:.3f}" for name, value in came[-1].items()) if came else ""
+        now = ", ".join(f"{name} {value:.3f}" for name, value in got[-1].items()) if got else ""
         said.value = f'<p role="status">{escape(now)}</p>'
         if draw is not None:
             with torch.no_grad():
                 picture.value = _img(draw(), alt=f"what the model draws after step {step}: {now}")
 
-    came: list[Mapping[str, float]] = []
+    got: list[Mapping[str, float]] = []
     update(0)
     for step, values in enumerate(losses, start=1):
-        came.append(values)
+        got.append(values)
         if step % every == 0:
             update(step)
-    update(len(came))
-    return came
+    update(len(got))
+    return got
 
 
 def text(description: str, value: str) -> ipywidgets.Text:

@@ -14,7 +14,7 @@ from mmgen_course.data import errors, sources
 from mmgen_course.data.sources import SOURCES
 from mmgen_course.features import backbone as module
 from mmgen_course.features.backbone import IMAGENET_MEAN, IMAGENET_STD, backbone, resnet_18, small_backbone
-from mmgen_course.features.recogniser import load_recogniser
+from mmgen_course.features.classifier import load_classifier
 from mmgen_course.preprocess.image import resize
 
 
@@ -104,9 +104,9 @@ def test_a_backbone_does_not_learn_but_lets_gradients_through_to_its_images(publ
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (torch.zeros(1, 1, 64, 64), r"\(N, 3, H, W\), came \(1, 1, 64, 64\)"),
-        (torch.full((1, 3, 64, 64), 2.6), r"\[-1, 1\], came \[2\.6, 2\.6\]: ImageNet's mean and std"),
-        (torch.full((1, 3, 64, 64), torch.nan), r"came \[nan, nan\]"),
+        (torch.zeros(1, 1, 64, 64), r"\(N, 3, H, W\), got \(1, 1, 64, 64\)"),
+        (torch.full((1, 3, 64, 64), 2.6), r"\[-1, 1\], got \[2\.6, 2\.6\]: ImageNet's mean and std"),
+        (torch.full((1, 3, 64, 64), torch.nan), r"got \[nan, nan\]"),
     ],
 )
 def test_images_of_another_shape_or_range_are_refused(published, make, wrong, message):
@@ -118,7 +118,7 @@ def test_images_of_another_shape_or_range_are_refused(published, make, wrong, me
 def test_the_small_network_is_the_recogniser_s_trunk_on_a_picture_an_eighth_as_large():
     network, x = small_backbone(), images(2, 256)
     with torch.no_grad():
-        expected = load_recogniser().trunk(resize(x, 32))
+        expected = load_classifier().trunk(resize(x, 32))
     torch.testing.assert_close(network.features(x), expected)
     assert (network.name, network.dim) == ("SmallCNN", 48)
     assert network.said == "The course's small network, trained on scenes: 48 features from before its classifier."
@@ -128,7 +128,7 @@ def test_scenes_of_256_pixels_look_to_the_small_network_as_scenes_of_32_did():
     drawn = [scenes.parse(f"a large {colour} star").complete() for colour in ("red", "blue", "green")]
     large, small = scenes.render(drawn, size=256), scenes.render(drawn, size=32)
     with torch.no_grad():
-        expected = load_recogniser().trunk(small)
+        expected = load_classifier().trunk(small)
     far = torch.cdist(small_backbone().features(large), expected)
     assert (far.argmin(1) == torch.arange(3)).all()
 
@@ -152,7 +152,7 @@ def test_no_download_is_tried_unless_it_is_asked_for(monkeypatch):
     monkeypatch.setattr(module, "fetch", fake)
     backbone()
     assert asked == []
-    assert re.search("expected a connection, came none. You are offline", backbone(download=True).said)
+    assert re.search("expected a connection, got none. You are offline", backbone(download=True).said)
     assert asked == ["resnet-18"]
 
 
@@ -180,7 +180,7 @@ def test_a_damaged_file_is_refused_and_the_small_network_says_so(published):
         resnet_18()
     network = backbone()
     assert network.dim == 48
-    assert re.search(r"ResNet-18 is not used: .*expected sha256 .*, came [0-9a-f]{64}", network.said)
+    assert re.search(r"ResNet-18 is not used: .*expected sha256 .*, got [0-9a-f]{64}", network.said)
 
 
 def test_weights_of_another_network_are_refused_although_their_hash_is_right(published, monkeypatch):

@@ -86,7 +86,7 @@ def test_an_answer_that_has_its_name_from_the_notebook_alone_is_found(shown, mon
     [
         (named("other", RIGHT), "no exercise is called 'other'; there are: .*kl_between"),
         (named("antithetic_draw", RIGHT), "no exercise is called 'antithetic_draw'; did you mean antithetic_draws?"),
-        (torch.zeros(2), r"check takes the function itself, as in check\(\w+\); came a tensor of shape \(2,\)"),
+        (torch.zeros(2), r"check takes the function itself, as in check\(\w+\); got a tensor of shape \(2,\)"),
         (None, "check takes the function itself"),
         (functools.partial(RIGHT), "no exercise is called None"),
     ],

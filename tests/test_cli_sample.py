@@ -69,7 +69,7 @@ def test_options_are_passed_on_and_the_defaults_are_eight_pictures_of_128_by_the
     assert sample("a star").exit_code == 0
     assert asked == [(["a star"] * 8, 0, "vae", 128, 1.0)]
     assert pixels("sample.png").shape == (3, 128, 8 * 130 - 2)
-    options = ["--n", "2", "--seed", "5", "--model", "gan", "--size", "32", "--truncation", "0.5", "--out", "x.PNG"]
+    options = ["--n", "2", "--seed", "5", "--model", "gan", "--size", "32", "--temperature", "0.5", "--out", "x.PNG"]
     assert sample("a star", *options).exit_code == 0
     assert asked[1] == (["a star"] * 2, 5, "gan", 32, 0.5)
     assert sorted(path.name for path in Path().iterdir()) == ["sample.png", "x.PNG"]
@@ -108,10 +108,10 @@ def test_the_same_seed_writes_the_same_bytes_over_the_old_file():
         ([""], "names one or two objects; this one names 0"),
         ([CAPTION, "--model", "diffusion"], "no model 'diffusion'; there are: gan, vae"),
         ([CAPTION, "--model", "gan"], "for two take model='vae'"),
-        ([CAPTION, "--size", "100"], "size of 32, 64, 128, 256 pixels; came 100"),
-        ([CAPTION, "--truncation", "-1"], "truncation of at least 0"),
+        ([CAPTION, "--size", "100"], "size of 32, 64, 128, 256 pixels; got 100"),
+        ([CAPTION, "--temperature", "-1"], "temperature of at least 0"),
         ([CAPTION, "--n", "0"], "value for '--n'"),
-        ([CAPTION, "--out", "grid.jpg"], "--out is a PNG file, such as grid.png; came grid.jpg"),
+        ([CAPTION, "--out", "grid.jpg"], "--out is a PNG file, such as grid.png; got grid.jpg"),
         ([], "Missing argument"),
     ],
     ids=str,

@@ -81,7 +81,7 @@ def test_conv2d_is_a_true_convolution_only_with_the_kernel_turned_round():
     ("x", "weight", "bias", "options", "message"),
     [
         ((1, 3, 8, 8), (4, 2, 3, 3), None, {}, r"\(1, 3, 8, 8\) and kernels \(4, 2, 3, 3\) differ in channels"),
-        ((1, 3, 8, 8), (4, 3, 3, 3), 3, {}, r"bias of shape \(4,\), came \(3,\)"),
+        ((1, 3, 8, 8), (4, 3, 3, 3), 3, {}, r"bias of shape \(4,\), got \(3,\)"),
         ((1, 3, 8, 8), (4, 3, 5, 5), None, {"dilation": 2}, r"window of 9 pixels does not fit 8"),
         ((1, 3, 8, 8), (4, 3, 3, 3), None, {"stride": 0}, "stride=0"),
         ((1, 3, 8, 8), (4, 3, 3, 3), None, {"dilation": (1, 0)}, "dilation=0"),

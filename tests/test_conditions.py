@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
+from mmgen_course.evaluate.fusion_comparison import WIDTHS, Questions, build
 from mmgen_course.fusion import (
     Concat,
     CrossAttention,
@@ -16,14 +17,14 @@ from mmgen_course.fusion import (
     attention,
     concat,
     film,
-    sentence,
+    masked_mean,
     text_convolution,
     text_share,
 )
-from mmgen_course.recipes.matching import WIDTHS, Questions, build
-from mmgen_course.recipes.negatives import LOOK, change_one, neighbours, swap_one
 from mmgen_course.scenes import caption, parse, splits
+from mmgen_course.scenes.hard_negatives import change_one, hard_negative_pairs, swap_one
 from mmgen_course.scenes.splits import is_held_out
+from mmgen_course.scenes.world import APPEARANCE
 from mmgen_course.train import seeded
 
 SIZES = st.integers(1, 5)
@@ -51,7 +52,7 @@ def masks(n, t, seed):
 def test_a_sentence_is_the_mean_of_its_words_whatever_stands_in_the_padding(n, t, d, seed):
     words, mask = normal(n, t, d, seed=seed), masks(n, t, seed)
     words[~mask] = torch.nan
-    for mean, row, real in zip(sentence(words, mask), words, mask, strict=True):
+    for mean, row, real in zip(masked_mean(words, mask), words, mask, strict=True):
         torch.testing.assert_close(
             mean, torch.stack([word for word, yes in zip(row, real, strict=True) if yes]).mean(0)
         )
@@ -59,7 +60,7 @@ def test_a_sentence_is_the_mean_of_its_words_whatever_stands_in_the_padding(n, t
 
 def test_a_caption_without_words_is_refused():
     with pytest.raises(ValueError, match="1 of 2 captions have no word"):
-        sentence(torch.zeros(2, 3, 4), torch.tensor([[True, False, False], [False] * 3]))
+        masked_mean(torch.zeros(2, 3, 4), torch.tensor([[True, False, False], [False] * 3]))
 
 
 @given(SIZES, SIZES, SIZES, SIZES, SEEDS)
@@ -94,7 +95,7 @@ def test_a_kernel_of_size_1_is_film_without_a_shift(n, c, seed):
 
 
 def test_a_kernel_without_a_middle_is_refused():
-    with pytest.raises(ValueError, match="odd size, with a middle; came 2 x 2"):
+    with pytest.raises(ValueError, match="odd size, with a middle; got 2 x 2"):
         text_convolution(torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 2, 2))
 
 
@@ -115,14 +116,14 @@ def test_concat_adds_one_vector_to_all_regions():
     h, words, mask = inputs()
     fuse = built(Concat)
     by_image, by_text = fuse.mix.weight.split([C, D], dim=1)
-    wanted = h @ by_image.T + (sentence(words, mask) @ by_text.T + fuse.mix.bias)[:, None]
+    wanted = h @ by_image.T + (masked_mean(words, mask) @ by_text.T + fuse.mix.bias)[:, None]
     torch.testing.assert_close(fuse(h, words, mask), wanted)
 
 
 def test_film_scales_and_shifts_channels():
     h, words, mask = inputs()
     fuse = built(FiLM)
-    t = sentence(words, mask)
+    t = masked_mean(words, mask)
     for i in range(N):
         wanted = torch.stack([fuse.gamma(t[i]) * fuse.mix(region) + fuse.beta(t[i]) for region in h[i]])
         torch.testing.assert_close(fuse(h, words, mask)[i], wanted)
@@ -131,7 +132,7 @@ def test_film_scales_and_shifts_channels():
 def test_text_convolution_sums_over_the_neighbours():
     h, words, mask = inputs()
     fuse = built(TextConvolution)
-    kernels = fuse.kernels(sentence(words, mask)).reshape(N, W, 3, 3)
+    kernels = fuse.kernels(masked_mean(words, mask)).reshape(N, W, 3, 3)
     mixed = fuse.mix(h).reshape(N, 3, 3, W)
     out = fuse(h, words, mask).reshape(N, 3, 3, W)
     for row in range(3):
@@ -147,9 +148,11 @@ def test_text_convolution_sums_over_the_neighbours():
 def test_cross_attention_adds_what_each_region_is_told():
     h, words, mask = inputs()
     fuse = seeded(lambda: CrossAttention(C, D, W, heads=1), 0).double()
-    ask, x = fuse.ask, fuse.mix(h)
-    told, _ = attention(ask.to_q(x), ask.to_k(words), ask.to_v(words), mask[:, None])
-    torch.testing.assert_close(fuse(h, words, mask), x + ask.out(told))
+    attention_layer, x = fuse.attention, fuse.mix(h)
+    told, _ = attention(
+        attention_layer.to_q(x), attention_layer.to_k(words), attention_layer.to_v(words), mask[:, None]
+    )
+    torch.testing.assert_close(fuse(h, words, mask), x + attention_layer.out(told))
 
 
 @pytest.mark.parametrize("fuse", FUSIONS)
@@ -208,7 +211,7 @@ def test_the_four_fusions_of_the_bench_are_equally_large():
 
 
 PAIRS = {
-    kind: neighbours(splits()["train"], kind, 60, torch.Generator().manual_seed(0), held_out=False)
+    kind: hard_negative_pairs(splits()["train"], kind, 60, torch.Generator().manual_seed(0), held_out=False)
     for kind in (change_one, swap_one)
 }
 
@@ -217,7 +220,7 @@ def differences(scene, other):
     return [
         (place, name)
         for place, (a, b) in enumerate(zip(scene.objects, other.objects, strict=True))
-        for name in LOOK
+        for name in APPEARANCE
         if getattr(a, name) != getattr(b, name)
     ]
 
@@ -226,7 +229,7 @@ def test_a_changed_neighbour_differs_in_one_attribute_of_one_object():
     for scene, other in PAIRS[change_one]:
         assert len(differences(scene, other)) == 1
         assert scene.background == other.background
-    assert {name for pair in PAIRS[change_one] for _, name in differences(*pair)} == set(LOOK)
+    assert {name for pair in PAIRS[change_one] for _, name in differences(*pair)} == set(APPEARANCE)
 
 
 def test_a_swapped_neighbour_has_the_same_plain_words_and_another_meaning():
@@ -238,14 +241,16 @@ def test_a_swapped_neighbour_has_the_same_plain_words_and_another_meaning():
 
 
 def test_neighbours_stay_on_their_side_of_the_split():
-    pairs = neighbours(splits()["held_out_compositions"], swap_one, 60, torch.Generator().manual_seed(0), held_out=True)
+    pairs = hard_negative_pairs(
+        splits()["held_out_compositions"], swap_one, 60, torch.Generator().manual_seed(0), held_out=True
+    )
     assert all(is_held_out(scene) for pair in pairs for scene in pair)
     assert not any(is_held_out(scene) for pair in PAIRS[swap_one] for scene in pair)
 
 
 def test_neighbours_refuse_to_invent_scenes():
     with pytest.raises(ValueError, match="only 0 of 1 scenes"):
-        neighbours(splits()["train"][:1], swap_one, 1, torch.Generator().manual_seed(0), held_out=False)
+        hard_negative_pairs(splits()["train"][:1], swap_one, 1, torch.Generator().manual_seed(0), held_out=False)
 
 
 def test_a_swap_needs_two_objects_that_differ():

@@ -127,9 +127,9 @@ def test_extreme_similarities_do_not_overflow():
 
 @pytest.mark.parametrize("function", [info_nce, contrastive_loss, contrastive_gradient])
 def test_what_makes_no_sense_is_refused(function):
-    with pytest.raises(ValueError, match=r"\(N, N\); came \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"\(N, N\); got \(2, 3\)"):
         function(torch.zeros(2, 3), 1.0)
-    with pytest.raises(ValueError, match="above 0; came -1"):
+    with pytest.raises(ValueError, match="above 0; got -1"):
         function(torch.zeros(2, 2), -1.0)
     with pytest.raises(ValueError, match="above 0"):
         function(torch.zeros(2, 2), 0.0)
@@ -157,13 +157,13 @@ def expected_loss(joint, scores, n):
     """E[-log softmax] of one pair (x, y) among n - 1 strangers drawn from p(y): a sum over all cases."""
     total = 0.0
     p_y = joint.sum(0)
-    strangers = torch.cartesian_prod(*[torch.arange(len(p_y))] * (n - 1)).reshape(-1, n - 1) if n > 1 else None
+    negatives = torch.cartesian_prod(*[torch.arange(len(p_y))] * (n - 1)).reshape(-1, n - 1) if n > 1 else None
     for x in range(len(joint)):
         for y in range(len(p_y)):
             if n == 1:
                 continue  # one candidate: no doubt, no loss
-            chance = p_y[strangers].prod(1)  # of each case
-            others = scores[x][strangers].logsumexp(1)
+            chance = p_y[negatives].prod(1)  # of each case
+            others = scores[x][negatives].logsumexp(1)
             loss = torch.logaddexp(scores[x, y].expand(len(others)), others) - scores[x, y]
             total += joint[x, y].item() * (chance @ loss).item()
     return total
@@ -222,7 +222,7 @@ def test_retrieval_refuses_what_cannot_be_ranked():
     with pytest.raises(ValueError, match=r"1 have none: \[1\]"):
         ranks(torch.zeros(2, 3), torch.tensor([[True, False, False], [False] * 3]))
     for k in (0, 4):
-        with pytest.raises(ValueError, match=f"from 1 to the 3 candidates; came {k}"):
+        with pytest.raises(ValueError, match=f"from 1 to the 3 candidates; got {k}"):
             recall_at_k(torch.zeros(3, 3), k)
 
 

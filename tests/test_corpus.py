@@ -21,7 +21,7 @@ from mmgen_course.scenes import (
     parse,
     splits,
 )
-from mmgen_course.scenes.corpus import ALL_WORDS, KINDS, captions, prose, sentences
+from mmgen_course.scenes.corpus import ALL_WORDS, WORD_KINDS, captions, prose, sentences
 from mmgen_course.scenes.splits import HELD_OUT_COLOURS, HELD_OUT_STYLES
 
 HELD_OUT = {words[0] for value, words in HELD_OUT_WORDS.items() if words[0] not in TRAINING_WORDS[value]}
@@ -93,7 +93,7 @@ def test_the_words_of_a_value_occur_alike_in_prose(corpus: list[list[str]]) -> N
 
 
 def test_each_value_has_things_of_its_own() -> None:
-    for kind in KINDS:
+    for kind in WORD_KINDS:
         things = [thing for some in kind.meanings.values() for thing in some]
         assert len(things) == len(set(things))
         assert not set(things) & {word for words in ALL_WORDS.values() for word in words}

@@ -143,7 +143,7 @@ def test_a_png_with_any_one_byte_changed_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "fault", "came"),
+    ("content", "fault", "got"),
     [
         (b"", errors.EmptyFile, "zero bytes"),
         (b"<!doctype html><title>404</title>", errors.NotAnImage, "33 bytes"),
@@ -156,14 +156,14 @@ def test_a_png_with_any_one_byte_changed_is_refused(tmp_path):
     ],
     ids=["empty", "html", "no-width", "no-height", "large", "larger", "bomb", "truncated"],
 )
-def test_a_bad_file_gets_its_own_error_with_file_expected_came_and_remedy(tmp_path, content, fault, came):
+def test_a_bad_file_gets_its_own_error_with_file_expected_came_and_remedy(tmp_path, content, fault, got):
     path = tmp_path / "bad.png"
     path.write_bytes(content)
     with pytest.raises(fault) as caught:
         read_image(path)
     file, expected, said, remedy = caught.value.args
-    assert str(caught.value) == f"{path}: expected {expected}, came {said}. {remedy}"
-    assert came in said
+    assert str(caught.value) == f"{path}: expected {expected}, got {said}. {remedy}"
+    assert got in said
     assert type(caught.value) is fault
     assert file == path
 
@@ -256,7 +256,7 @@ def test_a_long_list_is_cut_in_the_message_and_whole_in_the_error(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("table", "came"),
+    ("table", "got"),
     [
         (b"", "none called id, file, caption"),
         (b"id,file\n1,a.png\n", "none called caption"),
@@ -267,8 +267,8 @@ def test_a_long_list_is_cut_in_the_message_and_whole_in_the_error(tmp_path):
         (b'id,file,caption\n1,a.png,"open\n', "unexpected end"),
     ],
 )
-def test_a_bad_table_is_refused_with_its_line(tmp_path, table, came):
-    with pytest.raises(errors.BadTable, match=came):
+def test_a_bad_table_is_refused_with_its_line(tmp_path, table, got):
+    with pytest.raises(errors.BadTable, match=got):
         read_pairs(folder_of(tmp_path, table, "a.png"))
 
 
@@ -298,7 +298,7 @@ def test_a_changed_file_is_refused_and_both_hashes_shown(copy_of_data):
     content[-1] ^= 1
     image.write_bytes(content)
     bad = hashlib.sha256(content).hexdigest()
-    with pytest.raises(errors.WrongHash, match=f"0007.png: expected sha256 {good}, came {bad}"):
+    with pytest.raises(errors.WrongHash, match=f"0007.png: expected sha256 {good}, got {bad}"):
         data.shipped_scenes()
 
 

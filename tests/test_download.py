@@ -229,7 +229,7 @@ def test_when_one_address_fails_the_next_one_goes_on(server, offer):
 
 
 @pytest.mark.parametrize(
-    ("way", "fault", "came", "kept"),
+    ("way", "fault", "got", "kept"),
     [
         ("404", errors.ServerRefused, "404 Not Found", []),
         ("html", errors.HtmlPage, "HTML", ["file.partial"]),
@@ -242,9 +242,9 @@ def test_when_one_address_fails_the_next_one_goes_on(server, offer):
         ("stall", errors.Stalled, "none for 1 s after 200,000", ["file.partial"]),
     ],
 )
-def test_what_a_server_does_wrong_has_a_name_and_never_becomes_the_file(server, offer, cache, way, fault, came, kept):
+def test_what_a_server_does_wrong_has_a_name_and_never_becomes_the_file(server, offer, cache, way, fault, got, kept):
     offer(remote(server.url(way)))
-    with pytest.raises(fault, match=came) as caught:
+    with pytest.raises(fault, match=got) as caught:
         data.fetch("test")
     assert type(caught.value) is fault
     assert "\n" not in str(caught.value)
@@ -258,7 +258,7 @@ def test_a_wrong_hash_shows_both(server, offer):
     offer(remote(server.url("flipped")))
     flipped = BODY[:1000] + bytes([BODY[1000] ^ 1]) + BODY[1001:]
     good, bad = (hashlib.sha256(body).hexdigest() for body in (BODY, flipped))
-    with pytest.raises(errors.WrongHash, match=f"expected sha256 {good}, came {bad}"):
+    with pytest.raises(errors.WrongHash, match=f"expected sha256 {good}, got {bad}"):
         data.fetch("test")
 
 
@@ -498,7 +498,7 @@ def test_only_the_named_member_is_unpacked(server, offer):
 def test_a_member_of_another_size_is_refused_before_a_byte_is_written(server, offer, cache, content):
     server.bodies["file"] = body = zipped(words=content)
     offer(remote(server.url("ok"), body=body, members=MEMBERS))
-    with pytest.raises(errors.BadArchive, match=f"200,000 bytes, came {len(content):,}"):
+    with pytest.raises(errors.BadArchive, match=f"200,000 bytes, got {len(content):,}"):
         data.fetch("test")
     assert left_in(cache / "test") == ["file"]
 

@@ -140,10 +140,10 @@ def test_sets_in_the_same_order_do_not_mislead_the_blocks():
     [
         (lambda: unwrap(polynomial_kernel)(torch.zeros(2, 3), torch.zeros(2, 4)), r"\(2, 3\) and \(2, 4\)"),
         (lambda: mmd2(torch.zeros(1, 1), torch.zeros(2, 2), torch.zeros(1, 2)), "N, M >= 2"),
-        (lambda: unwrap(mmd2)(torch.zeros(3, 3), torch.zeros(2, 2), torch.zeros(2, 2)), r"came \[\(3, 3\)"),
-        (lambda: kid(torch.zeros(50, 2), torch.zeros(30, 2)), "came 20 groups for 30 rows"),
+        (lambda: unwrap(mmd2)(torch.zeros(3, 3), torch.zeros(2, 2), torch.zeros(2, 2)), r"got \[\(3, 3\)"),
+        (lambda: kid(torch.zeros(50, 2), torch.zeros(30, 2)), "got 20 groups for 30 rows"),
         (lambda: kid(torch.zeros(50, 2), torch.full((50, 2), math.nan)), "NaN"),
-        (lambda: kid_blocks(torch.zeros(50, 2), torch.zeros(50, 2), 1), "came 1 groups"),
+        (lambda: kid_blocks(torch.zeros(50, 2), torch.zeros(50, 2), 1), "got 1 groups"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(call, said):

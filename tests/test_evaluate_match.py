@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from mmgen_course import evaluate, scenes
 from mmgen_course.data import ROOT
 from mmgen_course.evaluate import Estimate, caption_match, match_compute, match_update, widened, wilson
-from mmgen_course.evaluate.match import JUDGE_ERROR, JUDGE_READ, JUDGE_WRONG, QUESTIONS, answers
-from mmgen_course.features.recogniser import random_scenes
+from mmgen_course.evaluate.match import CLASSIFIER_ERROR, CLASSIFIER_READ, CLASSIFIER_WRONG, QUESTIONS, answers
+from mmgen_course.features.classifier import random_scenes
 from mmgen_course.recipes import read_card
 from mmgen_course.recipes.recogniser import MEASURED_ON
 
@@ -23,9 +23,9 @@ PLAIN = [scenes.caption(scene) for scene in SCENES]
 
 def test_the_judges_error_is_what_its_card_says():
     card = read_card(ROOT / "weights" / "recogniser.safetensors")
-    assert MEASURED_ON == JUDGE_READ
-    assert round((1 - card.measured["scene"]) * MEASURED_ON) == JUDGE_WRONG
-    assert wilson(JUDGE_WRONG, JUDGE_READ).high == JUDGE_ERROR < 0.001
+    assert MEASURED_ON == CLASSIFIER_READ
+    assert round((1 - card.measured["scene"]) * MEASURED_ON) == CLASSIFIER_WRONG
+    assert wilson(CLASSIFIER_WRONG, CLASSIFIER_READ).high == CLASSIFIER_ERROR < 0.001
 
 
 def test_true_captions_match_in_every_wording_and_false_ones_do_not():
@@ -56,7 +56,7 @@ def test_attributes_are_of_the_captions_that_speak_of_them():
     assert match.attributes["shape"].value == 1
     assert match.attributes["colour"].value == match.attributes["size"].value == 0  # of one caption
     assert match.attributes.keys() == {"shape", "colour", "size"}
-    assert match.attributes["colour"].high == widened(wilson(0, 1), JUDGE_ERROR).high
+    assert match.attributes["colour"].high == widened(wilson(0, 1), CLASSIFIER_ERROR).high
 
 
 def test_who_has_which_colour_is_left_to_everything():
@@ -112,28 +112,28 @@ def test_another_judge_is_asked():
             return [scenes.parse("a red star").complete()] * len(images)
 
     counts = inspect.unwrap(match_update)(None, PICTURES[:4], ["a red star"] * 3 + ["a blue star"], Blind())
-    assert (counts.right[0], counts.asked[0]) == (3, 4)
+    assert (counts.right[0], counts.total[0]) == (3, 4)
 
 
 def test_it_does_not_matter_how_many_pictures_come_at_once_and_the_judge_stays_as_it_was():
-    judge = evaluate.describe.shipped_judge()
-    before = json.dumps({name: value.double().sum().item() for name, value in judge.state_dict().items()})
+    classifier = evaluate.describe.shipped_classifier()
+    before = json.dumps({name: value.double().sum().item() for name, value in classifier.state_dict().items()})
     many = caption_match(PICTURES.repeat(10, 1, 1, 1), PLAIN * 10).share
     assert many.value == 1
-    assert not judge.training
-    assert json.dumps({name: value.double().sum().item() for name, value in judge.state_dict().items()}) == before
+    assert not classifier.training
+    assert json.dumps({name: value.double().sum().item() for name, value in classifier.state_dict().items()}) == before
 
 
 @pytest.mark.parametrize(
     ("call", "said"),
     [
         (lambda: caption_match(PICTURES[:1], ["a purpel star"]), "'purpel'"),
-        (lambda: caption_match(PICTURES[:2], ["a star"]), "came 2 and 1"),
+        (lambda: caption_match(PICTURES[:2], ["a star"]), "got 2 and 1"),
         (lambda: caption_match(PICTURES[:0], []), "at least one"),
         (lambda: caption_match(127.5 * (PICTURES[:1] + 1), ["a star"]), "to 2"),
         (lambda: caption_match(PICTURES[:1] * float("nan"), ["a star"]), "nan"),
-        (lambda: caption_match(PICTURES[:1], PLAIN[:1], judge_error=5.0), "came 5.0"),
-        (lambda: inspect.unwrap(match_update)(None, PICTURES[0], ["a star"]), r"came \(3, 32, 32\)"),
+        (lambda: caption_match(PICTURES[:1], PLAIN[:1], classifier_error=5.0), "got 5.0"),
+        (lambda: inspect.unwrap(match_update)(None, PICTURES[0], ["a star"]), r"got \(3, 32, 32\)"),
     ],
 )
 def test_what_cannot_be_judged_is_refused(call, said):

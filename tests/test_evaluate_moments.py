@@ -175,10 +175,10 @@ def test_the_line_over_one_by_n_ends_at_the_distance_of_infinite_samples():
     [
         (lambda: moments(torch.zeros(0, 3)), "at least one row"),
         (lambda: moments(torch.tensor([[float("nan")]])), "NaN"),
-        (lambda: merge(moments(torch.zeros(2, 3)), moments(torch.zeros(2, 4))), "came 3 and 4"),
-        (lambda: fid_compute(moments(torch.zeros(1, 3)), moments(torch.zeros(2, 3))), "came 1 and 2 rows"),
+        (lambda: merge(moments(torch.zeros(2, 3)), moments(torch.zeros(2, 4))), "got 3 and 4"),
+        (lambda: fid_compute(moments(torch.zeros(1, 3)), moments(torch.zeros(2, 3))), "got 1 and 2 rows"),
         (lambda: fid_compute(moments(torch.zeros(2, 3)), moments(torch.zeros(2, 4))), "of 3 and 4"),
-        (lambda: fid(torch.zeros(30, 2), torch.zeros(60, 2)), "came 20 groups for 30 rows"),
+        (lambda: fid(torch.zeros(30, 2), torch.zeros(60, 2)), "got 20 groups for 30 rows"),
         (lambda: frechet_distance(torch.zeros(2), -torch.eye(2), torch.zeros(2), torch.eye(2)), "covariance"),
         (lambda: fid_infinity(torch.zeros(9, 1), torch.zeros(8, 1), [4, 9], torch.Generator()), "from 2 to 8"),
         (lambda: fid_infinity(torch.zeros(9, 1), torch.zeros(8, 1), [4, 4], torch.Generator()), "two sizes"),

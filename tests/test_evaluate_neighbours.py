@@ -163,8 +163,8 @@ def test_the_nearest_is_that_of_scikit_learn(seed, n, m):
         (lambda: distances(torch.zeros(0, 2), torch.zeros(1, 2)), "finite rows"),
         (lambda: distances(torch.tensor([[float("nan")]]), torch.zeros(1, 1)), "finite rows"),
         (lambda: unwrap(distances)(torch.zeros(2, 3), torch.zeros(2, 2)), r"\(2, 3\) and \(2, 2\)"),
-        (lambda: radii(torch.zeros(3, 2), 3), "k from 1 to 2, for 3 rows; came 3"),
-        (lambda: precision_recall(torch.zeros(9, 2), torch.zeros(3, 2), 0), "came 0"),
+        (lambda: radii(torch.zeros(3, 2), 3), "k from 1 to 2, for 3 rows; got 3"),
+        (lambda: precision_recall(torch.zeros(9, 2), torch.zeros(3, 2), 0), "got 0"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(call, said):

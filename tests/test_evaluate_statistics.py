@@ -10,20 +10,20 @@ from hypothesis import strategies as st
 
 from mmgen_course import evaluate, fusion, scenes
 from mmgen_course.evaluate import (
+    auc,
+    classifier_features,
     coarse_pixels,
-    copying,
     deal,
     diversity,
     jackknife,
-    judge_features,
-    less_often,
     mann_whitney,
     mean,
+    memorisation,
     r_precision,
     share,
     wilson,
 )
-from mmgen_course.features.recogniser import load_recogniser
+from mmgen_course.features.classifier import load_classifier
 
 few = settings(deadline=None, max_examples=40)
 SEEDS = st.integers(0, 999)
@@ -100,7 +100,7 @@ def test_the_rank_test_is_scipys_with_ties_too(a, b):
         assert scipy.stats.norm.sf(ours) == pytest.approx(theirs.pvalue, abs=1e-9)
     else:
         assert ours == 0
-    assert less_often(a, b).value == pytest.approx(theirs.statistic / (len(a) * len(b)))
+    assert auc(a, b).value == pytest.approx(theirs.statistic / (len(a) * len(b)))
 
 
 @given(NUMBERS, NUMBERS)
@@ -108,13 +108,13 @@ def test_the_rank_test_is_scipys_with_ties_too(a, b):
 def test_the_share_of_pairs_is_the_area_under_the_roc_curve(a, b):
     truth = [*[0] * len(a), *[1] * len(b)]
     area = sklearn.metrics.roc_auc_score(truth, torch.cat([a, b]).numpy())
-    assert less_often(a, b).value == pytest.approx(area)
-    assert less_often(b, a).value == pytest.approx(1 - area)
+    assert auc(a, b).value == pytest.approx(area)
+    assert auc(b, a).value == pytest.approx(1 - area)
 
 
 def test_the_interval_of_the_share_of_pairs_holds_the_truth():
     truth = scipy.stats.norm.cdf(0.5 / math.sqrt(2))
-    found = [less_often(normal(60, seed=seed), normal(80, seed=1000 + seed) + 0.5) for seed in range(200)]
+    found = [auc(normal(60, seed=seed), normal(80, seed=1000 + seed) + 0.5) for seed in range(200)]
     assert 180 <= sum(each.low <= truth <= each.high for each in found) <= 199
 
 
@@ -122,7 +122,7 @@ def test_honest_pictures_are_not_accused_more_often_than_the_test_allows():
     p = []
     for seed in range(200):
         train, held_out, fresh = normal(220, 3, seed=seed).split([140, 30, 50])
-        p.append(copying(fresh, train, held_out).p)
+        p.append(memorisation(fresh, train, held_out).p)
     assert sum(each < 0.05 for each in p) <= 20
     assert scipy.stats.kstest(p, "uniform").pvalue > 0.001
 
@@ -131,7 +131,7 @@ def test_honest_pictures_are_not_accused_more_often_than_the_test_allows():
 def test_a_thief_is_caught_and_its_copies_are_named(copied):
     train, held_out, fresh = normal(3, 200, 3, seed=1)
     take = torch.arange(200) < 200 * copied
-    found = copying(torch.where(take[:, None], train.flip(0), fresh), train, held_out)
+    found = memorisation(torch.where(take[:, None], train.flip(0), fresh), train, held_out)
     assert found.p < 1e-4
     assert found.closer.low > 0.5
     assert (found.distances[take] == 0).all()
@@ -140,7 +140,7 @@ def test_a_thief_is_caught_and_its_copies_are_named(copied):
 
 def test_pictures_far_from_everything_are_below_one_half():
     train, held_out, fresh = normal(3, 100, 3, seed=1)
-    found = copying(10 * fresh, train, held_out)
+    found = memorisation(10 * fresh, train, held_out)
     assert found.z < -3
     assert found.p > 0.99
     assert found.closer.high < 0.5
@@ -203,11 +203,11 @@ def test_with_one_right_candidate_r_precision_is_recall_at_one(seed, n):
 
 def test_judge_features_are_the_trunks_mean_over_places_in_any_batch():
     pictures = scenes.render([scenes.parse(f"a {colour} star").complete() for colour in scenes.COLOURS])
-    maps = load_recogniser().trunk.maps(pictures)
-    torch.testing.assert_close(judge_features(pictures), maps.mean((2, 3)))
+    maps = load_classifier().trunk.maps(pictures)
+    torch.testing.assert_close(classifier_features(pictures), maps.mean((2, 3)))
     many = pictures.repeat(80, 1, 1, 1)
-    torch.testing.assert_close(judge_features(many)[:8], judge_features(pictures), atol=1e-5, rtol=1e-4)
-    assert not judge_features(pictures).requires_grad
+    torch.testing.assert_close(classifier_features(many)[:8], classifier_features(pictures), atol=1e-5, rtol=1e-4)
+    assert not classifier_features(pictures).requires_grad
 
 
 def test_coarse_pixels_are_means_of_blocks():
@@ -221,19 +221,19 @@ def test_coarse_pixels_are_means_of_blocks():
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: wilson(3, 2), "came 3, 2"),
-        (lambda: wilson(0, 0), "came 0, 0"),
+        (lambda: wilson(3, 2), "got 3, 2"),
+        (lambda: wilson(0, 0), "got 0, 0"),
         (lambda: wilson(1, 2, 1.0), "and 1.0"),
         (lambda: share(torch.zeros(0, dtype=torch.bool)), "n > 0"),
-        (lambda: mean(torch.tensor([1.0])), "came 1"),
+        (lambda: mean(torch.tensor([1.0])), "got 1"),
         (lambda: mean(torch.tensor([1.0, float("inf")])), "finite"),
-        (lambda: jackknife(1.0, [1.0]), "came 1"),
-        (lambda: deal(torch.zeros(5, 1), 3), "came 3 groups for 5 rows"),
-        (lambda: less_often(torch.zeros(1), torch.zeros(3)), "came 1 and 3"),
-        (lambda: diversity(torch.zeros(2, 1), ["a"]), "came 2 and 1"),
+        (lambda: jackknife(1.0, [1.0]), "got 1"),
+        (lambda: deal(torch.zeros(5, 1), 3), "got 3 groups for 5 rows"),
+        (lambda: auc(torch.zeros(1), torch.zeros(3)), "got 1 and 3"),
+        (lambda: diversity(torch.zeros(2, 1), ["a"]), "got 2 and 1"),
         (lambda: r_precision(torch.zeros(2, 2), torch.tensor([[True, True], [False, False]])), r"none have \[1\]"),
         (lambda: r_precision(torch.full((2, 2), torch.nan), torch.ones(2, 2, dtype=torch.bool)), "NaN"),
-        (lambda: judge_features(torch.full((1, 3, 32, 32), 1.5)), r"came 1.5 to 1.5"),
+        (lambda: classifier_features(torch.full((1, 3, 32, 32), 1.5)), r"got 1.5 to 1.5"),
         (lambda: coarse_pixels(torch.zeros(0, 3, 8, 8)), "at least one"),
     ],
 )

@@ -106,11 +106,11 @@ TWICE = Exercise(
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (lambda x: None, "expected a tensor of shape (2, 3); came None: is there a `return`?"),
-        (lambda x: (2 * x).T, "expected the shape (2, 3); came (3, 2)"),
-        (lambda x: (2 * x).long(), "expected the type torch.float32; came torch.int64"),
-        (lambda x: (2 * x).tolist(), "expected a tensor of shape (2, 3); came list"),
-        (lambda x: (2 * x).to("meta"), "expected a tensor on cpu; came one on meta"),
+        (lambda x: None, "expected a tensor of shape (2, 3); got None: is there a `return`?"),
+        (lambda x: (2 * x).T, "expected the shape (2, 3); got (3, 2)"),
+        (lambda x: (2 * x).long(), "expected the type torch.float32; got torch.int64"),
+        (lambda x: (2 * x).tolist(), "expected a tensor of shape (2, 3); got list"),
+        (lambda x: (2 * x).to("meta"), "expected a tensor on cpu; got one on meta"),
         (lambda x: 2 * x + 1, "6 of 6 numbers differ; the first at (0, 0), expected"),
         (lambda x: x.mul_(2), "changed its argument number 1 in place"),
     ],
@@ -181,19 +181,19 @@ def test_the_clock_is_stopped_after_the_block():
 
 
 @pytest.mark.parametrize(
-    ("expected", "came", "reason"),
+    ("expected", "got", "reason"),
     [
         (1.0, torch.tensor(1.0), ""),
-        (1.0, torch.ones(1), "expected a number; came a tensor of shape (1,)"),
-        (1.0, True, "expected a number; came True"),
-        (True, 1, "expected True or False; came 1"),
-        ("red", "blue", "expected 'red'; came 'blue'"),
-        ((1, 2), (1, 2, 3), "expected 2 parts; came 3"),
-        ((1, (2, 3)), (1, (2, 4)), "part 2: part 2: expected 3; came 4"),
+        (1.0, torch.ones(1), "expected a number; got a tensor of shape (1,)"),
+        (1.0, True, "expected a number; got True"),
+        (True, 1, "expected True or False; got 1"),
+        ("red", "blue", "expected 'red'; got 'blue'"),
+        ((1, 2), (1, 2, 3), "expected 2 parts; got 3"),
+        ((1, (2, 3)), (1, (2, 4)), "part 2: part 2: expected 3; got 4"),
         (float("nan"), float("nan"), ""),
-        (1.0, float("nan"), "expected 1; came nan"),
-        (torch.tensor(2.0), torch.tensor(3.0), "expected 2; came 3"),
+        (1.0, float("nan"), "expected 1; got nan"),
+        (torch.tensor(2.0), torch.tensor(3.0), "expected 2; got 3"),
     ],
 )
-def test_two_values_are_compared_by_kind_before_number(expected, came, reason):
-    assert difference(expected, came) == reason
+def test_two_values_are_compared_by_kind_before_number(expected, got, reason):
+    assert difference(expected, got) == reason

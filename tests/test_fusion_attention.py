@@ -147,8 +147,8 @@ WRONG = {
     "5 keys, 4 values": (q, k, v[:, :4], None),
     "axes before the last two": (q, noise(3, 5, 4), noise(3, 5, 6), None),
     r"torch.float64.*mask.bool\(\)": (q, k, v, torch.ones(3, 5, dtype=torch.float64)),
-    r"\(2, 3, 5\); came \(2, 5\).*mask\[:, None, :\]": (q, k, v, torch.ones(2, 5, dtype=torch.bool)),
-    r"\(2, 3, 5\); came \(7, 2, 3, 5\)": (q, k, v, torch.ones(7, 2, 3, 5, dtype=torch.bool)),
+    r"\(2, 3, 5\); got \(2, 5\).*mask\[:, None, :\]": (q, k, v, torch.ones(2, 5, dtype=torch.bool)),
+    r"\(2, 3, 5\); got \(7, 2, 3, 5\)": (q, k, v, torch.ones(7, 2, 3, 5, dtype=torch.bool)),
 }
 
 

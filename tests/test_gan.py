@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from mmgen_course.generators import gan
-from mmgen_course.generators.toy import (
+from mmgen_course.generators.ring_gan import (
     GAMES,
     SIGMA,
     TURNS,
@@ -22,8 +22,8 @@ from mmgen_course.generators.toy import (
     draw,
     noise,
     plane_net,
-    players,
     ring,
+    ring_gan,
 )
 from mmgen_course.train import fit, seeded
 
@@ -233,12 +233,12 @@ def test_points_beyond_three_sigma_have_no_quality():
 def test_every_game_moves_both_players_and_repeats_itself(game):
     runs = []
     for _ in range(2):
-        play = players(GAMES[game], seed=3)
-        before = draw(play.generator, 50)
-        losses = list(fit(play.plays, 3))
+        player = ring_gan(GAMES[game], seed=3)
+        before = draw(player.generator, 50)
+        losses = list(fit(player.players, 3))
         assert all(math.isfinite(value) for step in losses for value in step.values())
-        assert not torch.equal(before, draw(play.generator, 50))
-        runs.append((draw(play.generator, 50), losses))
+        assert not torch.equal(before, draw(player.generator, 50))
+        runs.append((draw(player.generator, 50), losses))
     torch.testing.assert_close(runs[0][0], runs[1][0], rtol=0, atol=0)
     assert runs[0][1] == runs[1][1]
 
@@ -247,22 +247,22 @@ def test_only_the_normalised_discriminator_has_a_slope_of_at_most_one():
     x = 3 * noise(200, torch.Generator().manual_seed(0))
     steepest = {}
     for name in ("non-saturating + SN", "non-saturating"):
-        play = players(GAMES[name], seed=0)
-        list(fit(play.plays[:1], 400))  # the discriminator alone
-        steepest[name] = gan.gradient_norms(play.discriminator, x).max().item()
+        player = ring_gan(GAMES[name], seed=0)
+        list(fit(player.players[:1], 400))  # the discriminator alone
+        steepest[name] = gan.gradient_norms(player.discriminator, x).max().item()
     assert steepest["non-saturating + SN"] < 1.01 < 1.5 < steepest["non-saturating"]
 
 
 def test_turns_are_steps_of_each_player():
     for name, expected in (("5 to 1", [5, 1]), ("1 to 5", [1, 5])):
-        play = players(GAMES["hinge"], seed=0, turns=TURNS[name])
-        assert [one.times for one in play.plays] == expected
+        player = ring_gan(GAMES["hinge"], seed=0, turns=TURNS[name])
+        assert [one.times for one in player.players] == expected
 
 
 def test_a_game_in_turns_finds_the_ring_and_a_hasty_generator_does_not():
-    fair, hasty = (players(GAMES["non-saturating"], seed=0, turns=TURNS[name]) for name in ("1 to 1", "1 to 5"))
-    list(fit(fair.plays, 600))
-    list(fit(hasty.plays, 200))
+    fair, hasty = (ring_gan(GAMES["non-saturating"], seed=0, turns=TURNS[name]) for name in ("1 to 1", "1 to 5"))
+    list(fit(fair.players, 600))
+    list(fit(hasty.players, 200))
     assert coverage(draw(fair.generator)).modes >= 6
     assert coverage(draw(hasty.generator)).modes <= 2
 

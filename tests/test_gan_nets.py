@@ -23,39 +23,39 @@ def test_the_projection_is_a_bilinear_form_plus_psi():
 
 
 @pytest.fixture(scope="module")
-def judge():
+def discriminator():
     return seeded(SceneDiscriminator, 0).eval()
 
 
-def test_the_logit_of_a_scene_is_linear_in_the_condition(judge):
+def test_the_logit_of_a_scene_is_linear_in_the_condition(discriminator):
     x, a, b = random(4, 3, 32, 32).clamp(-1, 1), random(4, 50, seed=1), random(4, 50, seed=2)
     nothing = torch.zeros(4, 50)
-    mixed = judge(x, 0.3 * a + 0.7 * b)
-    torch.testing.assert_close(mixed, 0.3 * judge(x, a) + 0.7 * judge(x, b), rtol=1e-4, atol=1e-4)
-    features = judge.features(x)
-    torch.testing.assert_close(judge(x, nothing), judge.psi(features)[:, 0])
+    mixed = discriminator(x, 0.3 * a + 0.7 * b)
+    torch.testing.assert_close(mixed, 0.3 * discriminator(x, a) + 0.7 * discriminator(x, b), rtol=1e-4, atol=1e-4)
+    features = discriminator.features(x)
+    torch.testing.assert_close(discriminator(x, nothing), discriminator.psi(features)[:, 0])
 
 
-def test_several_captions_are_judged_with_the_features_of_one_picture(judge):
+def test_several_captions_are_judged_with_the_features_of_one_picture(discriminator):
     x, c = random(2, 3, 32, 32).clamp(-1, 1), random(2, 50, seed=1)
-    torch.testing.assert_close(judge.judge(judge.features(x), c), judge(x, c))
+    torch.testing.assert_close(discriminator.logit(discriminator.features(x), c), discriminator(x, c))
 
 
-def test_the_discriminator_subtracts_what_stands_at_the_border(judge):
+def test_the_discriminator_subtracts_what_stands_at_the_border(discriminator):
     scene = torch.full((1, 3, 32, 32), -0.8)
     scene[..., 10:20, 10:20] += 1
     lighter = scene + 0.6
     seen = []
-    hook = judge.convolutions[0].register_forward_hook(lambda module, inputs, output: seen.append(inputs[0]))
-    judge.features(torch.cat([scene, lighter]))
+    hook = discriminator.convolutions[0].register_forward_hook(lambda module, inputs, output: seen.append(inputs[0]))
+    discriminator.features(torch.cat([scene, lighter]))
     hook.remove()
     (inputs,) = seen
     torch.testing.assert_close(inputs[0, :12], inputs[1, :12])  # the object is the same,
     torch.testing.assert_close(inputs[1, 12:] - inputs[0, 12:], torch.full((3, 16, 16), 0.6))  # its ground is told
 
 
-def test_features_are_spectrally_normalised_and_v_and_psi_are_free(judge):
-    normalised = {name for name, module in judge.named_modules() if is_parametrized(module)}
+def test_features_are_spectrally_normalised_and_v_and_psi_are_free(discriminator):
+    normalised = {name for name, module in discriminator.named_modules() if is_parametrized(module)}
     assert normalised == {"look", "place", *(f"convolutions.{i}" for i in range(4))}
     for name in ("look", "place"):
         trained = seeded(SceneDiscriminator, 0)
@@ -68,34 +68,34 @@ def test_features_are_spectrally_normalised_and_v_and_psi_are_free(judge):
 
 
 def test_digits_lie_in_minus_one_to_one_and_depend_on_noise_and_label():
-    maker = seeded(DigitGenerator, 0).eval()
+    generator_net = seeded(DigitGenerator, 0).eval()
     z, labels = random(6, 16), torch.arange(6)
-    made = maker(z, labels)
+    made = generator_net(z, labels)
     assert made.shape == (6, 1, 8, 8)
     assert made.abs().max() <= 1
-    assert not torch.equal(made, maker(z + 1, labels))
-    assert not torch.equal(made, maker(z, labels + 1))
+    assert not torch.equal(made, generator_net(z + 1, labels))
+    assert not torch.equal(made, generator_net(z, labels + 1))
 
 
 def test_in_evaluation_a_digit_does_not_depend_on_the_batch():
-    maker = seeded(DigitGenerator, 0).eval()
+    generator_net = seeded(DigitGenerator, 0).eval()
     z, labels = random(6, 16), torch.arange(6)
-    torch.testing.assert_close(maker(z, labels)[:2], maker(z[:2], labels[:2]))
+    torch.testing.assert_close(generator_net(z, labels)[:2], generator_net(z[:2], labels[:2]))
 
 
 def test_the_generator_of_digits_follows_the_rules_of_dcgan():
     kinds = {type(module) for module in DigitGenerator().modules()}
     assert {nn.ConvTranspose2d, nn.BatchNorm2d, nn.ReLU, nn.Tanh} <= kinds
-    of_judge = {type(module) for module in DigitDiscriminator().modules()}
-    assert nn.LeakyReLU in of_judge
-    assert not {nn.MaxPool2d, nn.AvgPool2d} & (kinds | of_judge)
+    of_discriminator = {type(module) for module in DigitDiscriminator().modules()}
+    assert nn.LeakyReLU in of_discriminator
+    assert not {nn.MaxPool2d, nn.AvgPool2d} & (kinds | of_discriminator)
 
 
 def test_the_label_enters_the_discriminator_by_projection_alone():
-    judge = seeded(DigitDiscriminator, 0).eval()
+    discriminator = seeded(DigitDiscriminator, 0).eval()
     x = random(3, 1, 8, 8)
-    phi = judge.phi(x)
+    phi = discriminator.phi(x)
     for label in (0, 9):
         labels = torch.full((3,), label)
-        expected = phi @ judge.v.weight[label] + judge.psi(phi)[:, 0]
-        torch.testing.assert_close(judge(x, labels), expected)
+        expected = phi @ discriminator.v.weight[label] + discriminator.psi(phi)[:, 0]
+        torch.testing.assert_close(discriminator(x, labels), expected)

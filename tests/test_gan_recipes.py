@@ -4,10 +4,12 @@ import pytest
 import torch
 
 from mmgen_course.data import ROOT
+from mmgen_course.data.captioned_scenes import SingleObjectScenes
+from mmgen_course.data.real import labelled_digits
+from mmgen_course.generators.gan_nets import load_digits_gan, load_scene_gan
 from mmgen_course.recipes import RECIPES, digits_gan, read_card, scene_gan
-from mmgen_course.recipes.digits_gan import labelled_digits, load_digits_gan
-from mmgen_course.recipes.one_object import OneObject
-from mmgen_course.recipes.scene_gan import VALUES, Game, almost, load_scene_gan, measure
+from mmgen_course.recipes.scene_gan import GANBatches, measure
+from mmgen_course.scenes.hard_negatives import VALUES, one_attribute_off
 from mmgen_course.scenes.splits import is_held_out
 from mmgen_course.train import Run, fit
 
@@ -16,7 +18,7 @@ from mmgen_course.train import Run, fit
 
 @pytest.fixture(scope="module")
 def seen():
-    return frozenset(OneObject(torch.Generator()).scenes["train"])
+    return frozenset(SingleObjectScenes(torch.Generator()).scenes["train"])
 
 
 def looks(scene):
@@ -28,7 +30,7 @@ def test_an_almost_true_scene_differs_in_one_attribute_and_training_shows_it(see
     generator = torch.Generator().manual_seed(0)
     changed = dict.fromkeys(VALUES, 0)
     for scene in sorted(seen, key=repr)[::8]:
-        other = almost(scene, seen, generator)
+        other = one_attribute_off(scene, seen, generator)
         assert other in seen
         assert not is_held_out(other)
         (name,) = [name for name, a, b in zip(VALUES, looks(scene), looks(other), strict=True) if a != b]
@@ -37,7 +39,7 @@ def test_an_almost_true_scene_differs_in_one_attribute_and_training_shows_it(see
 
 
 def test_no_false_caption_of_a_batch_is_the_true_one():
-    game = Game(torch.Generator().manual_seed(0))
+    game = GANBatches(torch.Generator().manual_seed(0))
     for _ in range(5):
         images, condition, false, z = game.draw(64)
         assert images.shape == (64, 3, 32, 32)
@@ -50,9 +52,11 @@ def test_no_false_caption_of_a_batch_is_the_true_one():
 
 def states(recipe, steps):
     run = Run(seed=3, steps=steps)
-    plays, average = recipe.plays(run)
-    list(fit(plays, steps, run))
-    return [{k: v.clone() for k, v in net.state_dict().items()} for net in (plays[0].model, plays[1].model, average)]
+    players, average = recipe.players(run)
+    list(fit(players, steps, run))
+    return [
+        {k: v.clone() for k, v in net.state_dict().items()} for net in (players[0].model, players[1].model, average)
+    ]
 
 
 @pytest.mark.parametrize("recipe", [digits_gan, scene_gan], ids=["digits", "scenes"])
@@ -67,12 +71,12 @@ def test_a_training_moves_both_players_and_its_average_and_repeats_itself(recipe
 @pytest.mark.parametrize("recipe", [digits_gan, scene_gan], ids=["digits", "scenes"])
 def test_each_play_moves_its_own_network_alone(recipe, monkeypatch):
     monkeypatch.setattr(recipe, "BATCH", 8)
-    plays, _ = recipe.plays(Run(seed=0))
-    weights = [[p.detach().clone() for p in play.model.parameters()] for play in plays]
-    list(fit(plays[:1], 1))
+    players, _ = recipe.players(Run(seed=0))
+    weights = [[p.detach().clone() for p in player.model.parameters()] for player in players]
+    list(fit(players[:1], 1))
     moved = [
-        any(not torch.equal(p, old) for p, old in zip(play.model.parameters(), before, strict=True))
-        for play, before in zip(plays, weights, strict=True)
+        any(not torch.equal(p, old) for p, old in zip(player.model.parameters(), before, strict=True))
+        for player, before in zip(players, weights, strict=True)
     ]
     assert moved == [True, False]
 

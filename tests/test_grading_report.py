@@ -329,8 +329,8 @@ def is_formula(cell):
 @given(texts, texts, texts, texts)
 @example("=1+1", "\t=1+1", 'a;"=1+1', "＝1+1")
 def test_no_cell_is_a_formula_whatever_students_write(student, file, reason, note):
-    came = hostile(student, file, reason, note)
-    data = report.gradebook(came).encode()
+    got = hostile(student, file, reason, note)
+    data = report.gradebook(got).encode()
     head, *rows = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
     assert len(rows) == 4
     assert all(len(row) == len(head) for row in rows)
@@ -340,7 +340,7 @@ def test_no_cell_is_a_formula_whatever_students_write(student, file, reason, not
     assert [[cell or "" for cell in row] for row in frame.select("student", "file", "note").rows()] == [
         [row[0], row[2], row[-1]] for row in rows
     ]
-    for row, one in zip(rows, came, strict=True):
+    for row, one in zip(rows, got, strict=True):
         plain = readable(one["student"])  # nothing is lost but what cannot be shown, and nothing is added but the guard
         assert row[0].replace("'", "")[:31_000] == plain.replace("'", "")[:31_000]
 
@@ -369,17 +369,17 @@ def test_a_guarded_cell_has_an_apostrophe_and_any_other_cell_is_as_it_came(text,
 @example(*["</script><img src=x onerror=alert(1)>"] * 4)
 @example(*["\"' onmouseover='alert(1)"] * 4)
 def test_no_element_of_a_page_comes_from_a_student(tmp_path_factory, student, file, reason, note):
-    came = hostile(student, file, reason, note)
+    got = hostile(student, file, reason, note)
     tame = [
         {**one, "student": f"{one['student'][0]}x" if n > 1 else "x", "file": "f", "reason": "r" * bool(one["reason"])}
         for n, one in enumerate(hostile("x", "f", "r", "n"))
     ]
-    for one, other in zip(tame, came, strict=True):
+    for one, other in zip(tame, got, strict=True):
         one.update(key=other["key"], sha256=other["sha256"])
     here = tmp_path_factory.mktemp("pages")
-    written(came, here / "hostile")
+    written(got, here / "hostile")
     written(tame, here / "tame")
-    names, others = report.page_names(came), report.page_names(tame)
+    names, others = report.page_names(got), report.page_names(tame)
     pages = {"report.html": "report.html"} | {
         f"feedback/{a}": f"feedback/{b}" for a, b in zip(names, others, strict=True)
     }
@@ -664,15 +664,15 @@ def browser():
 @pytest.mark.parametrize("width", [1280, 400])
 def test_in_a_browser_nothing_runs_loads_or_overflows_and_all_can_be_read(browser, outcomes, tmp_path, width):
     students = [one for text in HOSTILE for one in hostile(text, text, text, text)]
-    came = [*outcomes, *students, {**outcomes[0], "isolation": "uncontained"}]
-    written(came, tmp_path)
+    got = [*outcomes, *students, {**outcomes[0], "isolation": "uncontained"}]
+    written(got, tmp_path)
     page = browser.new_page(viewport={"width": width, "height": 900})
     asked, dialogs = [], []
     page.on("request", lambda request: asked.append(request.url))
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     # one page of each kind, and one of each hostile text
-    shown = ["report.html", *(f"feedback/{name}" for name in report.page_names(came)[-2 * len(students) // 2 :: 4])]
-    for name in [*shown, f"feedback/{report.page_names(came)[0]}"]:
+    shown = ["report.html", *(f"feedback/{name}" for name in report.page_names(got)[-2 * len(students) // 2 :: 4])]
+    for name in [*shown, f"feedback/{report.page_names(got)[0]}"]:
         page.goto((tmp_path / name).as_uri())
         page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true })")
         assert page.locator("script, img, iframe, object, embed, form, link, base").count() == 0

@@ -31,9 +31,9 @@ def sent_over(value):
     with ours, theirs:
         thread = threading.Thread(target=wire.send, args=(ours, value))
         thread.start()
-        came = wire.receive(theirs, time.monotonic() + 5)
+        got = wire.receive(theirs, time.monotonic() + 5)
         thread.join()
-    return came
+    return got
 
 
 def received(raw: bytes):
@@ -46,42 +46,42 @@ def received(raw: bytes):
 @given(VALUES)
 @settings(max_examples=200, deadline=None)
 def test_plain_values_arrive_with_their_types(value):
-    came = sent_over(value)
-    assert came == value
-    assert repr(came) == repr(value)  # 1 is not True, a tuple no list
+    got = sent_over(value)
+    assert got == value
+    assert repr(got) == repr(value)  # 1 is not True, a tuple no list
 
 
 @pytest.mark.parametrize("name", sorted(wire.TYPES))
 @pytest.mark.parametrize("shape", [(), (0,), (2, 3), (2, 0, 3)])
 def test_tensors_arrive_bit_for_bit(name, shape):
     value = (10 * torch.randn(shape, generator=torch.Generator().manual_seed(0))).to(getattr(torch, name))
-    came = sent_over(value)
-    assert came.dtype == value.dtype
-    assert came.shape == value.shape
-    assert torch.equal(came, value)
+    got = sent_over(value)
+    assert got.dtype == value.dtype
+    assert got.shape == value.shape
+    assert torch.equal(got, value)
 
 
 def test_views_gradients_conjugates_and_subclasses_arrive_as_plain_tensors():
     x = torch.randn(3, 4, requires_grad=True)
     for value in (x, x.T, torch.nn.Parameter(x.detach()), x[:, ::2], torch.randn(3, dtype=torch.complex64).conj()):
-        came = sent_over(value)
-        assert type(came) is torch.Tensor
-        assert not came.requires_grad
-        assert torch.equal(came, value.detach())
+        got = sent_over(value)
+        assert type(got) is torch.Tensor
+        assert not got.requires_grad
+        assert torch.equal(got, value.detach())
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, -0.0, 5e-324, 1e308])
 def test_odd_floats_arrive(value):
-    came = sent_over(value)
-    assert math.copysign(1, came) == math.copysign(1, value)
-    assert repr(came) == repr(value)
+    got = sent_over(value)
+    assert math.copysign(1, got) == math.copysign(1, value)
+    assert repr(got) == repr(value)
 
 
 def test_a_network_arrives_with_its_weights():
     net = Net.drawn((2, 3, 1), torch.Generator().manual_seed(0))
-    came = sent_over(net)
-    assert came.sizes == net.sizes
-    assert all(torch.equal(came.weights[name], value) for name, value in net.weights.items())
+    got = sent_over(net)
+    assert got.sizes == net.sizes
+    assert all(torch.equal(got.weights[name], value) for name, value in net.weights.items())
 
 
 @pytest.mark.parametrize(
@@ -102,10 +102,10 @@ def test_what_cannot_be_sent_arrives_as_its_kind(value, kind):
 def test_a_list_that_holds_itself_ends_at_some_depth():
     value: list = []
     value.append(value)
-    came = sent_over(value)
+    got = sent_over(value)
     for _ in range(wire.DEPTH):
-        came = came[0]
-    assert came == [Other(f"a value nested more than {wire.DEPTH} levels deep")]
+        got = got[0]
+    assert got == [Other(f"a value nested more than {wire.DEPTH} levels deep")]
 
 
 def test_an_answer_that_is_too_large_is_not_sent():

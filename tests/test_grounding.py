@@ -6,20 +6,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmgen_course.fusion.grounding import Grounded, Grounding, log_truth, word_loss
-from mmgen_course.recipes.claims import LOOK, OPPOSITE, claims, exchanged, true_words
-from mmgen_course.recipes.grounding import (
-    Look,
-    accuracy,
+from mmgen_course.fusion.grounding import (
+    Grounding,
+    GroundingModel,
+    GroundingOutput,
     load_grounding,
-    pointing,
-    train_grounding,
-    truth_preferred,
-    untrained,
+    log_truth,
+    word_loss,
 )
+from mmgen_course.recipes.grounding import accuracy, pointing, train_grounding, truth_preferred, untrained
 from mmgen_course.scenes import HELD_OUT_WORDS, caption, parse, render, splits
+from mmgen_course.scenes.false_captions import OPPOSITE, exchanged, true_and_false_captions, true_words
 from mmgen_course.scenes.splits import is_held_out
 from mmgen_course.scenes.words import MEANINGS
+from mmgen_course.scenes.world import APPEARANCE
 
 unhurried = settings(deadline=None, max_examples=30)
 SCENES = splits()
@@ -101,13 +101,13 @@ def test_rows_and_columns_of_the_places_are_those_of_the_pictures():
 def test_one_claim_holds_and_the_other_does_not_and_tells_of_nothing_held_out(seed, pair):
     scenes = TOGETHER if pair else ALONE
     scene = scenes[seed % len(scenes)]
-    said, lie = claims(scene, seeded(seed))
-    assert claims(scene, seeded(seed)) == (said, lie)
+    said, lie = true_and_false_captions(scene, seeded(seed))
+    assert true_and_false_captions(scene, seeded(seed)) == (said, lie)
     assert parse(said.text).hold_for(scene)
     assert not parse(lie.text).hold_for(scene)
     assert all(said.true)
     assert not all(lie.true)
-    assert [len(claim.true) for claim in (said, lie)] == [len(claim.text.split()) for claim in (said, lie)]
+    assert [len(labelled.true) for labelled in (said, lie)] == [len(labelled.text.split()) for labelled in (said, lie)]
     told = parse(lie.text)
     if not told.unsaid:
         assert not is_held_out(told.scene())
@@ -117,7 +117,7 @@ def test_the_words_that_are_called_false_are_those_about_what_was_changed():
     generator = seeded(1)
     about = Counter()
     for scene in (SCENES["train"] * 2)[::7]:
-        said, lie = claims(scene, generator)
+        said, lie = true_and_false_captions(scene, generator)
         words, other = lie.text.split(), said.text.split()
         false = [word for word, true in zip(words, lie.true, strict=True) if not true]
         for word in false:
@@ -133,7 +133,7 @@ def test_the_words_that_are_called_false_are_those_about_what_was_changed():
                     assert MEANINGS[a][1] != MEANINGS[b][1]
                 elif scene.relation and a in OPPOSITE:
                     assert OPPOSITE[a] == b
-    assert about.keys() == {*LOOK, "background", "place"}
+    assert about.keys() == {*APPEARANCE, "background", "place"}
     assert min(about.values()) > 100
 
 
@@ -141,8 +141,8 @@ def test_a_lie_is_no_likelier_than_a_truth_to_name_what_the_other_object_has():
     # else a word would learn to look at the wrong object
     generator, named = seeded(2), {True: [], False: []}
     for scene in TOGETHER[::3]:
-        for claim in claims(scene, generator):
-            for word, true in zip(claim.text.split(), claim.true, strict=True):
+        for labelled in true_and_false_captions(scene, generator):
+            for word, true in zip(labelled.text.split(), labelled.true, strict=True):
                 if MEANINGS.get(word, ("",))[0] == "colour":
                     has = sum(thing.colour == MEANINGS[word][1] for thing in scene.objects)
                     named[true].append(has - true)  # by another object than its own
@@ -166,7 +166,7 @@ class Sure(Grounding):
     def forward(self, words, mask, regions, visible=None):
         weights = torch.zeros(*mask.shape, 64)
         weights[..., self.at] = 1
-        return Grounded(torch.full(mask.shape, 99.0), weights)
+        return GroundingOutput(torch.full(mask.shape, 99.0), weights)
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +200,7 @@ def test_training_lowers_the_loss_and_is_the_same_for_the_same_seed():
 
 
 @pytest.fixture(scope="module")
-def shipped() -> Look:
+def shipped() -> GroundingModel:
     return load_grounding()
 
 
@@ -211,13 +211,13 @@ def test_the_shipped_model_judges_captions_of_compositions_and_in_words_that_it_
     assert accuracy(shipped, unseen, HELD_OUT_WORDS) > LIMITS["synonyms"]
 
 
-@pytest.mark.parametrize("name", LOOK)
+@pytest.mark.parametrize("name", APPEARANCE)
 def test_words_of_the_shipped_model_look_at_their_object(shipped, name):
     found = pointing(shipped, PAIRS[:300], name)
     assert found.hit.float().mean() > LIMITS[name]
 
 
-@pytest.mark.parametrize("name", LOOK)
+@pytest.mark.parametrize("name", APPEARANCE)
 def test_the_shipped_model_notices_an_exchange_in_a_full_caption(shipped, name):
     assert truth_preferred(shipped, PAIRS[:500], name) > (0.7 if name == "shape" else 0.9)
 
@@ -233,7 +233,7 @@ def test_who_always_believes_prefers_nothing(encoders):
 
 def test_an_exchange_leaves_all_words_of_the_plainest_caption_and_undoes_itself():
     for scene in TOGETHER[::50]:
-        for name in LOOK:
+        for name in APPEARANCE:
             other = exchanged(scene, name)
             assert sorted(caption(other).split()) == sorted(caption(scene).split())
             assert exchanged(other, name) == scene

@@ -12,8 +12,8 @@ from torch.nn.functional import avg_pool2d
 
 from mmgen_course import pipeline
 from mmgen_course.evaluate import caption_match
-from mmgen_course.features.recogniser import load_recogniser
-from mmgen_course.pipeline import SIZES, Drawn, OutsideTheWorld, draw, generate, words_of
+from mmgen_course.features.classifier import load_classifier
+from mmgen_course.pipeline import PICTURE_SIZES, Drawn, OutsideTheWorld, draw, generate, words_of
 from mmgen_course.scenes import UnknownWords, complete, parse
 
 unhurried = settings(deadline=None, max_examples=12)
@@ -39,9 +39,9 @@ def test_a_seed_gives_the_same_pictures_and_looks_however_many_are_drawn(said, s
     one, other = draw([said] * few, seed), draw([said] * (few + more), seed)
     assert one.captions == other.captions[:few]
     assert close(one.images, other.images[:few])
-    longest = one.looked.shape[1]
-    assert close(one.looked, other.looked[:few, :longest])
-    assert other.looked[:few, longest:].abs().sum() == 0
+    longest = one.attention.shape[1]
+    assert close(one.attention, other.attention[:few, :longest])
+    assert other.attention[:few, longest:].abs().sum() == 0
     assert torch.equal(generate(said, few, seed), one.images)
 
 
@@ -51,7 +51,7 @@ def test_so_does_the_gan_which_looks_nowhere(said, seed, more):
     one, other = draw([said], seed, "gan"), draw([said] * (1 + more), seed, "gan")
     assert one.captions == other.captions[:1] == draw([said], seed).captions
     assert close(one.images, other.images[:1])
-    assert one.looked is other.looked is None
+    assert one.attention is other.attention is None
 
 
 @unhurried
@@ -74,31 +74,31 @@ def test_hundreds_of_pictures_are_drawn_in_parts_that_fit_together():
     captions = [f"a {colour} star" for colour in ("red", "blue", "green")] * 84  # more than are painted at once
     many = draw(captions, seed=3)
     assert many.images.shape == (252, 3, 32, 32)
-    assert many.looked.shape[0] == len(many.captions) == 252
+    assert many.attention.shape[0] == len(many.captions) == 252
     assert close(many.images[:2], draw(captions[:2], seed=3).images)
     assert all(parse(said).hold_for(parse(full).scene()) for said, full in zip(captions, many.captions, strict=True))
     assert caption_match(many.images[240:], captions[240:]).attributes["colour"].value > 0.7
 
 
-# ---- truncation
+# ---- temperature
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_without_noise_a_full_caption_has_one_picture_and_more_noise_makes_pictures_differ_more(model):
-    spread = [draw([FULL] * 12, 5, model, truncation=share).images.std(dim=0).mean() for share in (0.0, 0.3, 1.0)]
+    spread = [draw([FULL] * 12, 5, model, temperature=share).images.std(dim=0).mean() for share in (0.0, 0.3, 1.0)]
     assert spread[0] < 1e-4
     assert 1e-3 < spread[1] < 0.7 * spread[2]
 
 
 def test_truncation_leaves_what_is_said_alone():
-    assert draw(["a star"] * 4, 7, truncation=0.0).captions == draw(["a star"] * 4, 7).captions
+    assert draw(["a star"] * 4, 7, temperature=0.0).captions == draw(["a star"] * 4, 7).captions
 
 
 # ---- sizes
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", PICTURE_SIZES)
 def test_every_size_shows_the_same_scene(size, model):
     captions = [FULL, "a small flat blue square in the top left on a dark background", FULL.replace("circle", "cross")]
     large, small = draw(captions, 1, model, size), draw(captions, 1, model)
@@ -106,8 +106,8 @@ def test_every_size_shows_the_same_scene(size, model):
     assert large.images.abs().max() <= 1
     pooled = avg_pool2d(large.images, size // 32)
     assert (pooled - small.images).abs().mean() < 0.03
-    assert load_recogniser().read(pooled) == load_recogniser().read(small.images)
-    assert model == "gan" or close(large.looked, small.looked)
+    assert load_classifier().read(pooled) == load_classifier().read(small.images)
+    assert model == "gan" or close(large.attention, small.attention)
 
 
 # ---- where the regions look
@@ -118,14 +118,14 @@ def test_every_size_shows_the_same_scene(size, model):
 def test_each_region_shares_one_look_among_the_words_of_its_own_caption(captions, seed):
     drawn = draw(captions, seed)
     longest = max(len(words_of(drawn, i)) for i in range(len(captions)))
-    assert drawn.looked.shape == (len(captions), longest, 8, 8)
-    assert drawn.looked.min() >= 0
-    torch.testing.assert_close(drawn.looked.sum(dim=1), torch.ones(len(captions), 8, 8))
+    assert drawn.attention.shape == (len(captions), longest, 8, 8)
+    assert drawn.attention.min() >= 0
+    torch.testing.assert_close(drawn.attention.sum(dim=1), torch.ones(len(captions), 8, 8))
     for i in range(len(captions)):
         words = words_of(drawn, i)
         assert " ".join(words) == drawn.captions[i]
-        assert drawn.looked[i, len(words) :].abs().sum() == 0
-        assert (drawn.looked[i, : len(words)].sum((1, 2)) > 0).all()
+        assert drawn.attention[i, len(words) :].abs().sum() == 0
+        assert (drawn.attention[i, : len(words)].sum((1, 2)) > 0).all()
 
 
 def test_a_caption_is_completed_by_the_seed_and_in_its_own_words():
@@ -156,12 +156,12 @@ def unchecked():
         ({"n": -3}, "at least one picture.*none"),
         ({"model": "diffusion"}, "no model 'diffusion'; there are: gan, vae"),
         ({"model": ""}, "no model ''; there are: gan, vae"),
-        ({"size": 31}, "size of 32, 64, 128, 256 pixels; came 31"),
-        ({"size": 0}, "size of 32, 64, 128, 256 pixels; came 0"),
-        ({"size": 512}, "size of 32, 64, 128, 256 pixels; came 512"),
-        ({"truncation": -0.1}, "truncation of at least 0.*came -0.1"),
-        ({"truncation": math.inf}, "truncation of at least 0.*came inf"),
-        ({"truncation": math.nan}, "truncation of at least 0.*came nan"),
+        ({"size": 31}, "size of 32, 64, 128, 256 pixels; got 31"),
+        ({"size": 0}, "size of 32, 64, 128, 256 pixels; got 0"),
+        ({"size": 512}, "size of 32, 64, 128, 256 pixels; got 512"),
+        ({"temperature": -0.1}, "temperature of at least 0.*got -0.1"),
+        ({"temperature": math.inf}, "temperature of at least 0.*got inf"),
+        ({"temperature": math.nan}, "temperature of at least 0.*got nan"),
     ],
     ids=str,
 )
@@ -170,9 +170,9 @@ def test_an_argument_out_of_its_range_is_refused_with_what_was_expected_and_what
         generate(FULL, **options)
 
 
-@given(st.integers(-300, 600).filter(lambda size: size not in SIZES))
+@given(st.integers(-300, 600).filter(lambda size: size not in PICTURE_SIZES))
 def test_no_other_size_is_drawn(size):
-    with pytest.raises(ValueError, match=f"came {size}$"):
+    with pytest.raises(ValueError, match=f"got {size}$"):
         generate(FULL, size=size)
 
 
@@ -219,12 +219,12 @@ def test_every_unknown_word_is_named(words):
 def test_a_caption_and_its_reverse_give_the_right_and_different_pictures(relation):
     one, other = f"a red circle {relation[0]} a blue square", f"a blue square {relation[0]} a red circle"
     same = f"a blue square {relation[1]} a red circle"  # as one, said the other way round
-    read = {said: load_recogniser().read(generate(said, 20, 4)) for said in (one, other, same)}
+    read = {said: load_classifier().read(generate(said, 20, 4)) for said in (one, other, same)}
     for said, right in ((one, one), (same, one), (other, other)):
         assert sum(parse(right).hold_for(scene) for scene in read[said]) >= 16
         assert sum(parse(other if right == one else one).hold_for(scene) for scene in read[said]) <= 1
 
 
 def test_what_is_drawn_is_a_named_tuple_of_pictures_captions_and_looks():
-    assert Drawn._fields == ("images", "captions", "looked")
+    assert Drawn._fields == ("images", "captions", "attention")
     assert pipeline.draw(["a star"]).images.requires_grad is False

@@ -64,13 +64,13 @@ def test_to_tensor_equals_torchvision_for_a_picture_an_array_and_a_tensor(photog
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        (np.zeros((4, 5, 3)), "came float64: convert"),
-        (torch.zeros(4, 5, dtype=torch.int64), "came torch.int64: convert"),
-        (np.zeros((4, 5, 4), np.uint8), r"came \(4, 5, 4\): put the channels last"),
-        (torch.zeros(3, 4, 5, dtype=torch.uint8), r"came \(3, 4, 5\): put the channels last"),
-        (np.zeros(5, np.uint8), r"came \(5,\)"),
-        (np.zeros((0, 5), np.uint8), r"came \(0, 5\)"),
-        *((Image.new(mode, (5, 4)), f"came {mode}: call image.convert") for mode in ("P", "RGBA", "CMYK", "1", "I;16")),
+        (np.zeros((4, 5, 3)), "got float64: convert"),
+        (torch.zeros(4, 5, dtype=torch.int64), "got torch.int64: convert"),
+        (np.zeros((4, 5, 4), np.uint8), r"got \(4, 5, 4\): put the channels last"),
+        (torch.zeros(3, 4, 5, dtype=torch.uint8), r"got \(3, 4, 5\): put the channels last"),
+        (np.zeros(5, np.uint8), r"got \(5,\)"),
+        (np.zeros((0, 5), np.uint8), r"got \(0, 5\)"),
+        *((Image.new(mode, (5, 4)), f"got {mode}: call image.convert") for mode in ("P", "RGBA", "CMYK", "1", "I;16")),
     ],
 )
 def test_to_tensor_says_what_it_expected_and_what_came(image, message):
@@ -93,7 +93,7 @@ def test_to_image_refuses_a_value_outside_0_to_1(outside):
 
 
 def test_to_image_refuses_a_number_of_channels_that_is_no_picture():
-    with pytest.raises(ValueError, match=r"came \(4, 2, 2\)"):
+    with pytest.raises(ValueError, match=r"got \(4, 2, 2\)"):
         to_image(torch.zeros(4, 2, 2))
 
 
@@ -294,7 +294,7 @@ def test_a_window_larger_than_the_image_says_both_sizes(size):
 
 @pytest.mark.parametrize(("top", "left"), [(-1, 0), (0, -1), (7, 0), (0, 9)])
 def test_a_window_that_leaves_the_image_says_where_it_may_start(top, left):
-    with pytest.raises(ValueError, match=rf"top in 0\.\.6 and left in 0\.\.8, came {top} and {left}"):
+    with pytest.raises(ValueError, match=rf"top in 0\.\.6 and left in 0\.\.8, got {top} and {left}"):
         crop(uniform(3, 10, 12), top, left, 4, 4)
 
 

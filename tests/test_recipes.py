@@ -17,9 +17,9 @@ from data_files import register, write_between
 from mmgen_course.cli import app
 from mmgen_course.data import ROOT
 from mmgen_course.data.weights import load_weights
-from mmgen_course.features import recogniser as features
+from mmgen_course.features import classifier as features
+from mmgen_course.features.classifier import SceneClassifier, accuracy, load_classifier, random_scenes
 from mmgen_course.features.glove import read_vectors
-from mmgen_course.features.recogniser import Recogniser, accuracy, load_recogniser, random_scenes
 from mmgen_course.recipes import RECIPES, Recipe, card_path, read_card, recogniser
 from mmgen_course.scenes import render
 from mmgen_course.train import Run, seeded
@@ -45,7 +45,7 @@ def test_train_writes_the_weights_of_a_model_that_has_learned_and_their_card(qui
     said, card = json.loads(result.stdout), read_card(path)
     assert (said["file"], said["recipe"], said["steps"], said["seed"]) == (str(path), "recogniser", 2, 3)
     assert said["measured"] == card.measured
-    trained, first = Recogniser(), seeded(Recogniser, 3).state_dict()
+    trained, first = SceneClassifier(), seeded(SceneClassifier, 3).state_dict()
     load_weights(trained, path)
     moved = (trained.trunk.stem[0].weight - first["trunk.stem.0.weight"]).abs().max().item()
     assert 0 < moved < 0.02  # two steps of AdamW from the first weights of this seed
@@ -97,7 +97,7 @@ def test_a_loss_that_is_not_finite_exits_with_1_and_names_the_step(quick, tmp_pa
     assert result.exit_code == 1
     assert "nan at step 3" in result.stderr
     assert "the last checkpoint is of step 2" in result.stderr
-    load_weights(Recogniser(), out)  # refuses weights that are not finite
+    load_weights(SceneClassifier(), out)  # refuses weights that are not finite
     assert read_card(out).steps == 3
 
 
@@ -119,7 +119,7 @@ def test_the_recogniser_reads_every_attribute_of_999_in_a_thousand_objects_it_ne
     # and again, on other scenes than those that the card speaks of
     generator = torch.Generator().manual_seed(7)
     scenes = random_scenes(2000, generator, unseen=True)
-    again = accuracy(scenes, load_recogniser().read(render(scenes, generator=generator)))
+    again = accuracy(scenes, load_classifier().read(render(scenes, generator=generator)))
     assert min(again.values()) >= 0.995
 
 

@@ -113,7 +113,7 @@ def test_pictures_have_the_size_asked_for_and_stay_in_minus_one_to_one(size):
 
 @pytest.mark.parametrize("size", [-1, 0, 15, 257])
 def test_a_size_outside_16_to_256_is_an_error_that_says_so(size):
-    with pytest.raises(ValueError, match=f"between 16 and 256 pixels; {size} came"):
+    with pytest.raises(ValueError, match=f"between 16 and 256 pixels; got {size}"):
         render([alone()], size)
 
 

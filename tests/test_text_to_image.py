@@ -9,12 +9,12 @@ import torch
 
 from mmgen_course import pipeline, show
 from mmgen_course.data import shipped
+from mmgen_course.data.captioned_scenes import CaptionedScenes
 from mmgen_course.evaluate import caption_match, diversity, wilson
-from mmgen_course.evaluate.match import JUDGE_ERROR
-from mmgen_course.generators.painter import PainterVAE
+from mmgen_course.evaluate.match import CLASSIFIER_ERROR
+from mmgen_course.generators.caption_decoder import CaptionVAE
 from mmgen_course.recipes import read_card
 from mmgen_course.recipes import text_to_image as recipe
-from mmgen_course.recipes.described import Described
 from mmgen_course.scenes import HELD_OUT_WORDS, STYLES, TRAINING_WORDS, Scene, parse, render
 from mmgen_course.train import Run, seeded
 
@@ -53,7 +53,7 @@ def finished(training, until=None):
 
 
 def tiny(seed=0):
-    return seeded(partial(PainterVAE, recipe.LATENTS, width=16), seed)
+    return seeded(partial(CaptionVAE, recipe.LATENTS, width=16), seed)
 
 
 # ---- trainings
@@ -68,10 +68,10 @@ def test_a_few_steps_write_a_painter_that_the_loader_reads(kind, quick, monkeypa
     assert all(map(math.isfinite, losses))
     assert all(0 <= share <= 1 for share in measured.values())
     monkeypatch.setattr(recipe, "shipped", lambda name: path if name == made.file else None)
-    painter = recipe.load_painter(asked_for)
-    assert not painter.training
-    assert painter.reader.order == (kind != "bag")
-    words = painter.whiten.mean
+    decoder = recipe.load_text_to_image(asked_for)
+    assert not decoder.training
+    assert decoder.reader.order == (kind != "bag")
+    words = decoder.whiten.mean
     assert len(words) == (len(recipe.one_hot()) if kind == "one-hot" else 50)
     assert words.abs().sum() > 0  # whitened
 
@@ -79,7 +79,7 @@ def test_a_few_steps_write_a_painter_that_the_loader_reads(kind, quick, monkeypa
 def test_the_words_are_whitened_by_those_of_captions(quick):
     vae = tiny()
     list(recipe.learn(vae, Run(steps=1, seed=1)))
-    batch = Described(generator(7)).draw(400)
+    batch = CaptionedScenes(generator(7)).draw(400)
     spread = vae.decode.whiten(batch.words[batch.mask]).T.cov()
     values = torch.linalg.eigvalsh(spread)
     assert values[-1] < 2
@@ -94,18 +94,18 @@ def test_the_loss_of_each_act_is_what_its_formula_says(act, quick, monkeypatch):
 
     # the same random numbers again
     stream = generator(5)
-    batch = Described(stream).draw(4)
+    batch = CaptionedScenes(stream).draw(4)
     noise = torch.randn(4, recipe.LATENTS, generator=stream)
     twin.decode.whiten.load_state_dict(vae.decode.whiten.state_dict())
     with torch.no_grad():
-        read = twin.decode.read(batch.words, batch.mask)
+        text = twin.decode.read(batch.words, batch.mask)
         z, kl = noise, torch.zeros(4)
         if act == 2:
-            mu, logvar = twin.encode(batch.images, read)
+            mu, logvar = twin.encode(batch.images, text)
             z = mu + (logvar / 2).exp() * noise
             prior = torch.distributions.Normal(torch.zeros_like(mu), torch.ones_like(mu))
             kl = torch.distributions.kl_divergence(torch.distributions.Normal(mu, (logvar / 2).exp()), prior).sum(1)
-        painted, _ = twin.decode.paint(z, read)
+        painted, _ = twin.decode.paint(z, text)
         pixels = torch.distributions.Normal(painted, twin.sigma).log_prob(batch.images).sum((1, 2, 3))
     assert loss == pytest.approx((kl - pixels).mean().item(), rel=1e-5)
 
@@ -115,21 +115,21 @@ def test_in_the_first_act_the_encoder_does_not_learn(quick, monkeypatch):
     for first in (1.0, 0.0):
         monkeypatch.setattr(recipe, "CAPTION_FIRST", first)
         vae = tiny(3)
-        before = vae.judge[0].bias.clone()
+        before = vae.head[0].bias.clone()
         list(recipe.learn(vae, Run(steps=2, seed=3)))
-        moved[first] = (vae.judge[0].bias - before).abs().max().item()
+        moved[first] = (vae.head[0].bias - before).abs().max().item()
     assert moved[1.0] == 0 < moved[0.0]
 
 
 def test_the_first_act_takes_its_share_of_the_steps(quick, monkeypatch):
     monkeypatch.setattr(recipe, "CAPTION_FIRST", 0.6)
     vae, steps = tiny(3), []
-    still = vae.judge[0].bias.clone()
+    still = vae.head[0].bias.clone()
     run = Run(steps=5, seed=3)
     for _ in recipe.learn(vae, run):
-        if not torch.equal(vae.judge[0].bias, still):
+        if not torch.equal(vae.head[0].bias, still):
             steps.append(run.step)
-            still = vae.judge[0].bias.clone()
+            still = vae.head[0].bias.clone()
     assert steps == [4, 5]
 
 
@@ -182,7 +182,7 @@ class Perfect:
         self.captions, self.spoil = [], spoil
         monkeypatch.setattr(recipe, "draw", self.draw)
 
-    def draw(self, painter, captions, generator, vectors):
+    def draw(self, decoder, captions, generator, vectors):
         self.captions += captions
         return render([self.spoil(parse(caption).scene()) for caption in captions], generator=generator)
 
@@ -219,13 +219,13 @@ def test_a_painter_of_flat_things_fails_where_the_style_is_named_and_passes_wher
 
 
 def test_many_captions_are_drawn_as_few_are():
-    painter = tiny().decode.eval()
+    decoder = tiny().decode.eval()
     captions = [f"a {colour} star" for colour in ("red", "blue", "green")] * 84
     with torch.no_grad():
-        drawn = recipe.draw(painter, captions, generator(3), recipe.load_scene_vectors())
+        drawn = recipe.draw(decoder, captions, generator(3), recipe.load_scene_vectors())
         z = torch.randn(len(captions), recipe.LATENTS, generator=generator(3))
         words, mask = recipe.word_features(captions[-3:], recipe.load_scene_vectors())
-        torch.testing.assert_close(drawn[-3:], painter(z[-3:], words, mask), rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(drawn[-3:], decoder(z[-3:], words, mask), rtol=1e-3, atol=1e-4)
     assert drawn.shape == (252, 3, 32, 32)
 
 
@@ -234,7 +234,7 @@ def test_many_captions_are_drawn_as_few_are():
 
 def least(share):
     """The low end of the interval of a card's share, the judge's error included."""
-    return wilson(share * recipe.MEASURED_ON, recipe.MEASURED_ON).low - JUDGE_ERROR
+    return wilson(share * recipe.MEASURED_ON, recipe.MEASURED_ON).low - CLASSIFIER_ERROR
 
 
 def card(made):
@@ -269,7 +269,7 @@ def test_the_card_says_that_the_bars_are_reached_whatever_chance_did():
     ],
 )
 def test_pictures_show_what_captions_of_unseen_compositions_and_in_unseen_words_say(pairs, split, words, size, bar):
-    captions = Described(generator(11)).draw(300, split, pairs, words=words).captions
+    captions = CaptionedScenes(generator(11)).draw(300, split, pairs, words=words).captions
     drawn = pipeline.draw(captions, seed=12, size=size).images
     # the low end of Wilson's interval with 95 % confidence: for 300 pictures it passes 0.95 with 292 right
     assert caption_match(torch.nn.functional.avg_pool2d(drawn, size // 32), captions).share.low > bar
@@ -277,7 +277,7 @@ def test_pictures_show_what_captions_of_unseen_compositions_and_in_unseen_words_
 
 def test_pictures_of_one_caption_differ_a_good_part_as_much_as_the_true_ones():
     captions = [
-        said for said in Described(generator(3)).draw(8, "held_out_compositions", 0.0).captions for _ in range(16)
+        said for said in CaptionedScenes(generator(3)).draw(8, "held_out_compositions", 0.0).captions for _ in range(16)
     ]
     true = render([parse(said).scene() for said in captions], generator=generator(4))
     drawn = pipeline.draw(captions, seed=5).images
@@ -302,4 +302,4 @@ def test_whoever_learns_a_vector_for_each_word_knows_none_that_it_never_read():
 def test_what_ships_is_small():
     files = [shipped(made.file) for made, _ in KINDS.values()]
     assert sum(path.stat().st_size for path in files) < 8e6
-    assert all(len(recipe.load_painter(asked).whiten.mean) in (50, 217) for _, asked in KINDS.values())
+    assert all(len(recipe.load_text_to_image(asked).whiten.mean) in (50, 217) for _, asked in KINDS.values())

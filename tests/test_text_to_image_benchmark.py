@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from text_to_image import MODELS, OURS, RENDERED, SPLITS, Contestant, Questions, contest, settings
 from torch import Tensor, distributions, nn
 
-from mmgen_course.recipes.one_object import OneObject
+from mmgen_course.data.captioned_scenes import SingleObjectScenes
 from mmgen_course.recipes.scene_vae import WHITENED_BY
 from mmgen_course.train import Run, has_bf16, seeded
 
@@ -105,15 +105,15 @@ def test_the_first_weights_of_the_dcgan_are_those_of_the_example(build: type[nn.
 def test_pictures_are_in_range_and_every_part_hears_of_the_condition(n: int):
     generator = torch.Generator().manual_seed(n)
     condition, other = torch.randn(2, n, 50, generator=generator)
-    for maker, noise in ((ExampleGenerator(), 100), (ExampleVAE(), 20)):
+    for generator_net, noise in ((ExampleGenerator(), 100), (ExampleVAE(), 20)):
         z = torch.randn(n, noise, generator=generator)
-        made = maker.eval()(z, condition)
+        made = generator_net.eval()(z, condition)
         assert made.shape == (n, 3, 32, 32)
         assert made.abs().max() <= 1
-        assert not torch.equal(made, maker(z, other))
-    judge, vae = ExampleDiscriminator().eval(), ExampleVAE()
-    assert judge(made, condition).shape == (n,)
-    assert not torch.equal(judge(made, condition), judge(made, other))
+        assert not torch.equal(made, generator_net(z, other))
+    discriminator, vae = ExampleDiscriminator().eval(), ExampleVAE()
+    assert discriminator(made, condition).shape == (n,)
+    assert not torch.equal(discriminator(made, condition), discriminator(made, other))
     assert not torch.equal(vae.encode(made, condition)[0], vae.encode(made, other)[0])
 
 
@@ -128,31 +128,35 @@ def drawn(n: int) -> tuple[Tensor, Tensor]:
 def test_the_dcgan_is_trained_as_the_example_trains_it(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(baselines, "GAN_BATCH", n := 6)  # small and narrow: it is in double precision
     monkeypatch.setattr(baselines, "WIDTH", 8)
-    (maker, judge), (their_maker, their_judge) = (
+    (generator_net, discriminator), (their_generator_net, their_discriminator) = (
         (seeded(ExampleGenerator, 0).double(), seeded(ExampleDiscriminator, 1).double()) for _ in range(2)
     )
     images, condition = (part.double() for part in drawn(n))
     generator = torch.Generator().manual_seed(0)
     noises = [torch.randn(n, 100, generator=generator) for _ in range(2)]
-    training = baselines.play_dcgan(maker, judge, lambda n: (images, condition), torch.Generator().manual_seed(0))
+    training = baselines.play_dcgan(
+        generator_net, discriminator, lambda n: (images, condition), torch.Generator().manual_seed(0)
+    )
     losses = list(islice(training, 2))
     cross_entropy = nn.BCELoss()
-    adams = [torch.optim.Adam(net.parameters(), 2e-4, (0.5, 0.999)) for net in (their_judge, their_maker)]
+    adams = [
+        torch.optim.Adam(net.parameters(), 2e-4, (0.5, 0.999)) for net in (their_discriminator, their_generator_net)
+    ]
     ones, zeros = torch.ones(n).double(), torch.zeros(n).double()
-    for z, (of_judge, of_maker) in zip(noises, losses, strict=True):
-        made = their_maker(z, condition)
+    for z, (of_discriminator, of_generator) in zip(noises, losses, strict=True):
+        made = their_generator_net(z, condition)
         adams[0].zero_grad()
-        real = cross_entropy(their_judge(images, condition).sigmoid(), ones)
-        fake = cross_entropy(their_judge(made.detach(), condition).sigmoid(), zeros)
+        real = cross_entropy(their_discriminator(images, condition).sigmoid(), ones)
+        fake = cross_entropy(their_discriminator(made.detach(), condition).sigmoid(), zeros)
         (real + fake).backward()
         adams[0].step()
         adams[1].zero_grad()
-        fooled = cross_entropy(their_judge(made, condition).sigmoid(), ones)
+        fooled = cross_entropy(their_discriminator(made, condition).sigmoid(), ones)
         fooled.backward()
         adams[1].step()
-        assert of_judge == pytest.approx((real + fake).item())
-        assert of_maker == pytest.approx(fooled.item())
-    for ours, theirs in ((maker, their_maker), (judge, their_judge)):
+        assert of_discriminator == pytest.approx((real + fake).item())
+        assert of_generator == pytest.approx(fooled.item())
+    for ours, theirs in ((generator_net, their_generator_net), (discriminator, their_discriminator)):
         for one, other in zip(ours.state_dict().values(), theirs.state_dict().values(), strict=True):
             torch.testing.assert_close(one, other)
 
@@ -256,7 +260,9 @@ def test_to_draw_leaves_a_network_as_it_was_and_takes_the_same_noise():
 
 
 def test_everyone_is_asked_what_training_showed_and_what_it_did_not(questions: Questions):
-    seen, held_out = (set(OneObject(torch.Generator()).scenes[name]) for name in ("train", "held_out_compositions"))
+    seen, held_out = (
+        set(SingleObjectScenes(torch.Generator()).scenes[name]) for name in ("train", "held_out_compositions")
+    )
     assert {*questions.batches["training"].scenes} <= seen
     assert {*questions.batches["held out"].scenes} <= held_out
     again = Questions(captions=6, again=3)
@@ -314,7 +320,7 @@ def test_a_whitened_example_is_told_the_same_in_training_and_in_the_test(monkeyp
     monkeypatch.setattr(text_to_image, "WHITENED_BY", 300)
     contestant = MODELS["VAE example, whitened"](Run(seed=2))
     next(contestant.training)
-    condition = OneObject(torch.Generator().manual_seed(2)).draw(4).condition
+    condition = SingleObjectScenes(torch.Generator().manual_seed(2)).draw(4).condition
     torch.testing.assert_close(contestant.net.whiten(condition), told[0])
     assert not torch.allclose(condition, told[0])
     assert text_to_image.draw(contestant, condition).shape == (4, 3, 32, 32)

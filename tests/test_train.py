@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.functional import softplus
 
-from mmgen_course.train import Play, ema, fit, minimise, rate_at, seeded
+from mmgen_course.train import Player, ema, fit, minimise, seeded, warmup_cosine
 
 
 def line(seed=0):
@@ -38,7 +38,7 @@ def test_each_step_is_adamw_as_its_paper_writes_it_at_the_rate_of_the_step():
         value = (twin(X) - Y).square().mean()
         expected.append(value.item())
         gradients = torch.autograd.grad(value, list(twin.parameters()))
-        eta = rate * rate_at(t - 1, steps)
+        eta = rate * warmup_cosine(t - 1, steps)
         with torch.no_grad():
             for weights, (m, v), g in zip(twin.parameters(), moments, gradients, strict=True):
                 m.mul_(beta_1).add_((1 - beta_1) * g)
@@ -51,7 +51,7 @@ def test_each_step_is_adamw_as_its_paper_writes_it_at_the_rate_of_the_step():
 
 @pytest.mark.parametrize("steps", [1, 2, 9, 10, 11, 300])
 def test_the_rate_rises_for_a_tenth_and_then_falls_towards_0(steps):
-    rates = [rate_at(step, steps) for step in range(steps)]
+    rates = [warmup_cosine(step, steps) for step in range(steps)]
     top = max(1, steps // 10) - 1
     assert rates[top] == max(rates) == 1
     assert rates[: top + 1] == sorted(rates[: top + 1])
@@ -67,11 +67,11 @@ def test_the_rate_rises_for_a_tenth_and_then_falls_towards_0(steps):
 @given(st.integers(1, 300))
 def test_the_fall_is_torch_s_cosine_and_the_rise_a_line(steps):
     rise = max(1, steps // 10)
-    assert [rate_at(t, steps) for t in range(rise)] == pytest.approx([(t + 1) / rise for t in range(rise)])
+    assert [warmup_cosine(t, steps) for t in range(rise)] == pytest.approx([(t + 1) / rise for t in range(rise)])
     optimiser = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=max(1, steps - rise))
     for t in range(rise, steps):
-        assert rate_at(t, steps) == pytest.approx(optimiser.param_groups[0]["lr"], abs=1e-9)
+        assert warmup_cosine(t, steps) == pytest.approx(optimiser.param_groups[0]["lr"], abs=1e-9)
         optimiser.step()
         schedule.step()
 
@@ -115,19 +115,22 @@ def tiny_gan(seed=0):
         z, x = draw()
         return softplus(-d(x)).mean() + softplus(d(g(z))).mean()  # without detach: fit keeps g still
 
-    def painter():
+    def generator_net():
         z, _ = draw()
         return softplus(-d(g(z))).mean()
 
     optimisers = [torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9) for model in (d, g)]
-    plays = [Play("critic", d, critic, optimisers[0], times=2), Play("painter", g, painter, optimisers[1], rate_at)]
-    return plays, random, (g, d)
+    players = [
+        Player("critic", d, critic, optimisers[0], times=2),
+        Player("generator", g, generator_net, optimisers[1], warmup_cosine),
+    ]
+    return players, random, (g, d)
 
 
 def test_two_players_are_the_alternating_loop_of_the_gan_paper_written_out():
     steps = 12
-    plays, _, (g, d) = tiny_gan()
-    came = list(fit(plays, steps))
+    players, _, (g, d) = tiny_gan()
+    got = list(fit(players, steps))
     _, random, (g2, d2) = tiny_gan()
     adam = {model: torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9) for model in (g2, d2)}
     for step in range(steps):
@@ -141,18 +144,18 @@ def test_two_players_are_the_alternating_loop_of_the_gan_paper_written_out():
         loss_g = softplus(-d2(g2(z))).mean()
         adam[g2].zero_grad()
         loss_g.backward()
-        adam[g2].param_groups[0]["lr"] = 0.1 * rate_at(step, steps)
+        adam[g2].param_groups[0]["lr"] = 0.1 * warmup_cosine(step, steps)
         adam[g2].step()
-        assert came[step] == {"critic": loss_d.item(), "painter": loss_g.item()}
+        assert got[step] == {"critic": loss_d.item(), "generator": loss_g.item()}
     for a, b in ((g, g2), (d, d2)):
         assert all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters(), strict=True))
 
 
 def test_a_play_neither_moves_nor_computes_gradients_of_the_other_model_and_leaves_it_able_to_learn():
-    plays, _, (g, d) = tiny_gan()
+    players, _, (g, d) = tiny_gan()
     before = [p.clone() for p in g.parameters()]
     frozen = next(g.parameters()).requires_grad_(False)  # as a learner may freeze a layer
-    list(fit([plays[0], Play("idle", g, lambda: g.bias.sum() * 0, torch.optim.SGD([g.bias], lr=0.1))], 3))
+    list(fit([players[0], Player("idle", g, lambda: g.bias.sum() * 0, torch.optim.SGD([g.bias], lr=0.1))], 3))
     assert all(torch.equal(p, q) for p, q in zip(g.parameters(), before, strict=True))
     assert g.weight.grad is None
     assert not frozen.requires_grad
@@ -164,10 +167,10 @@ def test_a_play_neither_moves_nor_computes_gradients_of_the_other_model_and_leav
 def test_an_average_is_the_geometric_sum_of_all_weights_so_far(decay, steps):
     model = line()
     average, seen = ema(model, decay), []
-    play = Play(
+    player = Player(
         "loss", model, lambda: (model(X) - Y).square().mean(), torch.optim.SGD(model.parameters(), 0.1), average=average
     )
-    for _ in fit([play], steps):
+    for _ in fit([player], steps):
         seen.append(model.weight.detach().clone())
     expected = decay ** (steps - 1) * seen[0] + sum(
         (1 - decay) * decay ** (steps - 1 - t) * seen[t] for t in range(1, steps)
@@ -176,9 +179,9 @@ def test_an_average_is_the_geometric_sum_of_all_weights_so_far(decay, steps):
 
 
 def test_two_plays_of_one_name_are_refused():
-    plays, _, _ = tiny_gan()
-    with pytest.raises(ValueError, match=r"a name of its own for each play; came \['critic', 'critic'\]"):
-        next(fit([plays[0], plays[0]], 1))
+    players, _, _ = tiny_gan()
+    with pytest.raises(ValueError, match=r"a name of its own for each play; got \['critic', 'critic'\]"):
+        next(fit([players[0], players[0]], 1))
 
 
 def test_a_gradient_that_is_not_finite_stops_before_its_step():

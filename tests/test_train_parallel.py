@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import distributed
 
-from mmgen_course.train import is_first, mine, processes
+from mmgen_course.train import is_first, processes, shard
 
 SCRIPT = Path(__file__).with_name("two_processes.py")
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
@@ -60,7 +60,7 @@ def test_without_torchrun_one_process_does_it_all():
     with processes():
         assert is_first()
         assert not distributed.is_initialized()
-        assert torch.equal(mine(torch.arange(3)), torch.arange(3))
+        assert torch.equal(shard(torch.arange(3)), torch.arange(3))
 
 
 class World:
@@ -75,12 +75,12 @@ def test_the_shares_of_all_processes_are_the_batch_each_element_once(monkeypatch
     shares = []
     for rank in range(3):
         World(monkeypatch, rank, 3)
-        shares += mine(list("abcdef"))
+        shares += shard(list("abcdef"))
         assert is_first() == (rank == 0)
     assert sorted(shares) == list("abcdef")
 
 
 def test_a_batch_that_cannot_be_shared_evenly_is_refused(monkeypatch):
     World(monkeypatch, 0, 2)
-    with pytest.raises(ValueError, match="2 processes can share evenly; came 3"):
-        mine(torch.arange(3))
+    with pytest.raises(ValueError, match="2 processes can share evenly; got 3"):
+        shard(torch.arange(3))

@@ -19,9 +19,9 @@ from typer.testing import CliRunner
 
 from mmgen_course.cli import app
 from mmgen_course.data.errors import DamagedWeights, OtherTraining, WrongWeights
-from mmgen_course.features import recogniser as features
+from mmgen_course.features import classifier as features
 from mmgen_course.recipes import recogniser
-from mmgen_course.train import Play, Run, digest, ema, fit, seeded
+from mmgen_course.train import Player, Run, digest, ema, fit, seeded
 
 STEPS = 8
 
@@ -39,17 +39,25 @@ def game(run, width=6):
     def critic():
         return (softplus(-d(noise() + 2)) + softplus(d(g(noise())))).mean()
 
-    def painter():
+    def generator_net():
         return softplus(-d(g(noise()))).mean()
 
     adam = {model: torch.optim.Adam(model.parameters(), lr=0.01, betas=(0.0, 0.9)) for model in (d, g)}
-    return [Play("critic", d, critic, adam[d], times=2), Play("painter", g, painter, adam[g], average=ema(g, 0.9))]
+    return [
+        Player("critic", d, critic, adam[d], times=2),
+        Player("generator", g, generator_net, adam[g], average=ema(g, 0.9)),
+    ]
 
 
-def state(plays):
+def state(players):
     """Every tensor that a training leaves behind."""
-    modules = [module for play in plays for module in (play.model, play.average) if module is not None]
-    memories = [play.optimiser.state[p] for play in plays for p in play.model.parameters() if p in play.optimiser.state]
+    modules = [module for player in players for module in (player.model, player.average) if module is not None]
+    memories = [
+        player.optimiser.state[p]
+        for player in players
+        for p in player.model.parameters()
+        if p in player.optimiser.state
+    ]
     moments = [memory[key].clone() for memory in memories for key in sorted(memory)]
     return [value.clone() for module in modules for value in module.state_dict().values()] + moments
 
@@ -63,19 +71,19 @@ def trained(path, steps=STEPS, until=None, prepare=lambda run: None, **options):
     torch.manual_seed(11)  # dropout draws from the global stream
     run = Run(path, steps, **{"every": 2, **options})
     prepare(run)
-    plays, losses = game(run), []
-    for values in fit(plays, steps, run):
+    players, losses = game(run), []
+    for values in fit(players, steps, run):
         losses.append(values)
         if run.step == until:
             break
-    return run, plays, losses
+    return run, players, losses
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """The training as it is when nothing interrupts it."""
-    _, plays, losses = trained(tmp_path_factory.mktemp("whole") / "x")
-    return state(plays), losses
+    _, players, losses = trained(tmp_path_factory.mktemp("whole") / "x")
+    return state(players), losses
 
 
 # ---- going on
@@ -89,9 +97,9 @@ def test_a_training_abandoned_anywhere_and_again_goes_on_bit_for_bit(until, seco
     run, _, _ = trained(path, resume=True, until=max(until, second))
     assert run.step >= until
     torch.manual_seed(99)
-    run, plays, losses = trained(path, resume=True)
+    run, players, losses = trained(path, resume=True)
     expected, curve = whole
-    assert same(state(plays), expected)
+    assert same(state(players), expected)
     assert losses == curve[STEPS - len(losses) :]
     run.finish()
     assert list(tmp_path.iterdir()) == []
@@ -112,16 +120,16 @@ def test_at_most_one_interval_is_lost(tmp_path):
 
 
 def test_resume_without_a_checkpoint_begins_at_the_beginning(tmp_path, whole):
-    _, plays, losses = trained(tmp_path / "x", resume=True)
-    assert same(state(plays), whole[0])
+    _, players, losses = trained(tmp_path / "x", resume=True)
+    assert same(state(players), whole[0])
     assert losses == whole[1]
 
 
 def test_a_checkpoint_of_the_last_step_goes_on_with_nothing_left_to_do(tmp_path, whole):
     trained(tmp_path / "x")
-    run, plays, losses = trained(tmp_path / "x", resume=True)
+    run, players, losses = trained(tmp_path / "x", resume=True)
     assert (losses, run.step, run.stopped) == ([], STEPS, "")
-    assert same(state(plays), whole[0])
+    assert same(state(players), whole[0])
 
 
 def test_the_checkpoint_is_one_safetensors_file_that_says_in_json_what_it_is_of(tmp_path):
@@ -160,11 +168,11 @@ def test_another_training_is_refused_and_told_what_differs(change, said, tmp_pat
 def test_other_models_are_refused_and_stay_as_they_were(tmp_path):
     trained(tmp_path / "x", until=4)
     run = Run(tmp_path / "x", STEPS, every=2, resume=True)
-    plays = game(run, width=7)
-    before = state(plays)
+    players = game(run, width=7)
+    before = state(players)
     with pytest.raises(WrongWeights, match=r"critic/model/0.weight"):
-        next(fit(plays, STEPS, run))
-    assert same(state(plays), before)
+        next(fit(players, STEPS, run))
+    assert same(state(players), before)
 
 
 def test_a_checkpoint_that_was_cut_is_refused(tmp_path):
@@ -175,9 +183,9 @@ def test_a_checkpoint_that_was_cut_is_refused(tmp_path):
 
 
 def test_a_run_is_for_one_training(tmp_path):
-    run, plays, _ = trained(tmp_path / "x")
+    run, players, _ = trained(tmp_path / "x")
     with pytest.raises(ValueError, match="has taken 8 steps already"):
-        next(fit(plays, STEPS, run))
+        next(fit(players, STEPS, run))
 
 
 def test_a_run_that_writes_nothing_has_no_path():
@@ -203,8 +211,8 @@ def interrupted(path, kind, at=3, times=1):
     """Train the game, and send a signal to this process while step `at` is being taken."""
     torch.manual_seed(11)
     run = Run(path, STEPS, every=100)
-    plays = game(run)
-    painter = plays[1].loss
+    players = game(run)
+    generator_net = players[1].loss
 
     def loss():
         if run.step == at:
@@ -215,10 +223,10 @@ def interrupted(path, kind, at=3, times=1):
                 deadline = time.monotonic() + 10
                 while signal.getsignal(kind) is handler and time.monotonic() < deadline:
                     time.sleep(0.001)
-        return painter()
+        return generator_net()
 
-    plays[1].loss = loss
-    return run, plays, list(fit(plays, STEPS, run))
+    players[1].loss = loss
+    return run, players, list(fit(players, STEPS, run))
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
@@ -228,8 +236,8 @@ def test_an_interrupt_ends_the_training_after_a_whole_step_from_which_it_goes_on
     assert (run.step, len(losses), run.stopped) == (4, 4, "stopped after step 4")
     assert losses == whole[1][:4]
     assert signal.getsignal(kind) is before
-    _, plays, _ = trained(tmp_path / "x", resume=True)
-    assert same(state(plays), whole[0])
+    _, players, _ = trained(tmp_path / "x", resume=True)
+    assert same(state(players), whole[0])
 
 
 def test_a_second_interrupt_is_not_held_back(tmp_path):
@@ -243,40 +251,40 @@ def test_a_second_interrupt_is_not_held_back(tmp_path):
 
 def test_without_a_run_an_interrupt_is_an_interrupt_as_in_a_notebook():
     run = Run()
-    plays = game(run)
-    painter, calls = plays[1].loss, []
+    players = game(run)
+    generator_net, calls = players[1].loss, []
 
     def loss():
         calls.append(1)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return painter()
+        return generator_net()
 
-    plays[1].loss = loss
+    players[1].loss = loss
     with pytest.raises(KeyboardInterrupt):
-        list(fit(plays, STEPS))
-    assert all(value.isfinite().all() for value in state(plays))
+        list(fit(players, STEPS))
+    assert all(value.isfinite().all() for value in state(players))
 
 
 def test_a_training_in_another_thread_than_the_first_runs_as_well(tmp_path, whole):
-    came = []
-    thread = threading.Thread(target=lambda: came.append(trained(tmp_path / "x")))
+    got = []
+    thread = threading.Thread(target=lambda: got.append(trained(tmp_path / "x")))
     thread.start()
     thread.join()
-    assert same(state(came[0][1]), whole[0])
+    assert same(state(got[0][1]), whole[0])
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_weights_and_checkpoint_from_before_it(tmp_path, whole):
     run = Run(tmp_path / "x", STEPS, every=2)
     torch.manual_seed(11)
-    plays = game(run)
-    critic = plays[0].loss
-    plays[0].loss = lambda: critic() * (torch.inf if run.step == 5 else 1)
-    losses = list(fit(plays, STEPS, run))
+    players = game(run)
+    critic = players[0].loss
+    players[0].loss = lambda: critic() * (torch.inf if run.step == 5 else 1)
+    losses = list(fit(players, STEPS, run))
     assert losses == whole[1][:5]
     assert "the loss 'critic' is inf at step 5" in run.stopped
     assert "the last checkpoint is of step 4" in run.stopped
-    assert all(value.isfinite().all() for value in state(plays))
+    assert all(value.isfinite().all() for value in state(players))
     _, healed, _ = trained(tmp_path / "x", resume=True)
     assert same(state(healed), whole[0])
 
@@ -294,11 +302,11 @@ def test_samples_are_drawn_at_each_interval_and_change_nothing(tmp_path, whole):
         assert not torch.is_grad_enabled()
         return torch.rand(4, 3, 8, 8, generator=run.generator) * 2 - torch.rand(1)
 
-    plays = game(run)
-    losses = list(fit(plays, STEPS, run, samples))
+    players = game(run)
+    losses = list(fit(players, STEPS, run, samples))
     assert drawn == [3, 6, 8]
     assert losses == whole[1]
-    assert same(state(plays), whole[0])
+    assert same(state(players), whole[0])
     with Image.open(run.pictures) as picture:
         assert picture.width > 100
     run.finish()
@@ -306,8 +314,8 @@ def test_samples_are_drawn_at_each_interval_and_change_nothing(tmp_path, whole):
 
 
 def test_bf16_computes_the_losses_coarsely_and_keeps_weights_in_float32(tmp_path, whole):
-    _, plays, losses = trained(tmp_path / "x", bf16=True)
-    assert plays[1].model[0].weight.dtype == torch.float32
+    _, players, losses = trained(tmp_path / "x", bf16=True)
+    assert players[1].model[0].weight.dtype == torch.float32
     first, exact = losses[0]["critic"], whole[1][0]["critic"]
     assert first != exact
     assert first == pytest.approx(exact, rel=0.02)

@@ -5,7 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmgen_course.generators.vae_nets import DigitVAE, SceneDecoder, SceneVAE, Whiten
+from mmgen_course.generators.vae_nets import DigitVAE, SceneDecoder, SceneVAE
+from mmgen_course.layers import Whiten
 from mmgen_course.train import seeded
 
 unhurried = settings(deadline=None, max_examples=10)
@@ -60,9 +61,9 @@ def test_latent_point_and_condition_both_change_place_and_colours(scene):
 
 def test_every_pixel_is_a_mixture_of_four_colours():
     decoder = seeded(lambda: SceneDecoder(6, 5), 0).eval()
-    decoder.said_colours[-1].bias.data = torch.tensor([0.3, -0.2, 0.7] * 4)  # all four alike
-    decoder.said_colours[-1].weight.data.zero_()
-    decoder.own_colours.weight.data.zero_()
+    decoder.caption_colours[-1].bias.data = torch.tensor([0.3, -0.2, 0.7] * 4)  # all four alike
+    decoder.caption_colours[-1].weight.data.zero_()
+    decoder.latent_colours.weight.data.zero_()
     plain = torch.tanh(torch.tensor([0.3, -0.2, 0.7])).reshape(1, 3, 1, 1).expand(2, 3, 32, 32)
     torch.testing.assert_close(decoder(noise(2, 6), noise(2, 5)), plain)
 

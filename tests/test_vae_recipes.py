@@ -14,11 +14,11 @@ import tables
 import vae as benchmark
 
 from mmgen_course.data import shipped
+from mmgen_course.data.captioned_scenes import SingleObjectScenes
 from mmgen_course.data.weights import load_weights
 from mmgen_course.generators.vae import elbo, gaussian_log_likelihood
 from mmgen_course.generators.vae_nets import DigitVAE, SceneVAE
 from mmgen_course.recipes import digits_vae, read_card, scene_vae
-from mmgen_course.recipes.one_object import OneObject
 from mmgen_course.scenes import parse
 from mmgen_course.train import Run, seeded
 
@@ -110,15 +110,15 @@ def test_in_the_first_act_the_encoder_does_not_learn(quick):
     moved = {}
     for first in (1.0, 0.0):
         vae = seeded(lambda: SceneVAE(scene_vae.LATENTS), 3)
-        before = vae.judge[0].bias.clone()
+        before = vae.head[0].bias.clone()
         list(scene_vae.learn(vae, Run(steps=2, seed=3), scene_vae.full, first))
-        moved[first] = (vae.judge[0].bias - before).abs().max().item()
+        moved[first] = (vae.head[0].bias - before).abs().max().item()
     assert moved[1.0] == 0 < moved[0.0]
 
 
 def test_a_brief_caption_says_nothing_about_size_and_style(monkeypatch):
     said = []
-    pairs = OneObject(generator())
+    pairs = SingleObjectScenes(generator())
     batch = pairs.draw(20)
     monkeypatch.setattr(pairs, "condition_of", lambda captions: said.extend(captions) or torch.zeros(len(captions), 50))
     scene_vae.brief(pairs, batch)
@@ -131,7 +131,7 @@ def test_a_brief_caption_says_nothing_about_size_and_style(monkeypatch):
 
 
 def test_the_loss_of_the_scenes_is_minus_the_conditional_elbo():
-    vae, batch = seeded(lambda: SceneVAE(12), 0).eval(), OneObject(generator()).draw(3)
+    vae, batch = seeded(lambda: SceneVAE(12), 0).eval(), SingleObjectScenes(generator()).draw(3)
     noise = torch.randn(3, 12, generator=generator(1))
     with torch.no_grad():
         q = vae.encode(batch.images, batch.condition)
@@ -150,7 +150,7 @@ def test_many_points_are_decoded_as_few_are():
 
 
 def test_the_shipped_decoder_draws_what_captions_of_unseen_compositions_say():
-    batch = OneObject(generator(7)).draw(500, "held_out_compositions")
+    batch = SingleObjectScenes(generator(7)).draw(500, "held_out_compositions")
     met = scene_vae.captions_met(scene_vae.load_scene_vae(), batch, torch.randn(500, 12, generator=generator(8)))
     assert met["scene"] > 0.9
     card = read_card(shipped(scene_vae.SCENE_VAE.file)).measured
@@ -158,18 +158,18 @@ def test_the_shipped_decoder_draws_what_captions_of_unseen_compositions_say():
 
 
 def test_another_caption_gives_another_picture_from_the_same_latent_point():
-    vae, batch = scene_vae.load_scene_vae(), OneObject(generator(7)).draw(50, "held_out_compositions")
+    vae, batch = scene_vae.load_scene_vae(), SingleObjectScenes(generator(7)).draw(50, "held_out_compositions")
     drawn = scene_vae.draw_all(vae, torch.zeros(50, 12), batch.condition)
     assert (drawn[1:] - drawn[:-1]).square().mean((1, 2, 3)).sqrt().median() > 0.2
 
 
 def test_the_shipped_brief_vae_copies_what_it_sees():
-    vae, pairs = scene_vae.load_brief_scene_vae(), OneObject(generator(7))
+    vae, pairs = scene_vae.load_brief_scene_vae(), SingleObjectScenes(generator(7))
     batch = pairs.draw(300)
     condition = scene_vae.brief(pairs, batch)
     with torch.no_grad():
         q = vae.encode(batch.images, condition)
-    met = scene_vae.accuracy(batch.scenes, scene_vae.load_recogniser().read(scene_vae.draw_all(vae, q.mu, condition)))
+    met = scene_vae.accuracy(batch.scenes, scene_vae.load_classifier().read(scene_vae.draw_all(vae, q.mu, condition)))
     assert met["scene"] > 0.9
 
 

@@ -23,8 +23,8 @@ def exercise(reference, way="value", inputs=lambda generator: (1,)):
     return Exercise("asked", "08_vae", 3, 5, 1, "an <i> thing", inputs, reference, (mistake,), way=way)
 
 
-def shown(expected, came):
-    return Shown(judge(exercise(lambda one: expected), lambda one: came), "lesson 08")
+def shown(expected, got):
+    return Shown(judge(exercise(lambda one: expected), lambda one: got), "lesson 08")
 
 
 class Page(HTMLParser):
@@ -66,9 +66,9 @@ def marked(table):
 
 def test_a_matrix_is_shown_around_its_first_difference():
     expected = torch.arange(200.0).reshape(20, 10)
-    came = expected.clone()
-    came[7, 8] = -1
-    *_, want, have = evidence(expected, came)
+    got = expected.clone()
+    got[7, 8] = -1
+    *_, want, have = evidence(expected, got)
     assert want.caption == "expected, rows 5 to 10 of 20, columns 4 to 9 of 10"
     assert [name for name, _ in have.rows] == ["[5]", "[6]", "[7]", "[8]", "[9]", "[10]"]
     assert have.columns == ("[4]", "[5]", "[6]", "[7]", "[8]", "[9]")
@@ -79,9 +79,9 @@ def test_a_matrix_is_shown_around_its_first_difference():
 
 def test_of_a_tensor_with_more_axes_the_slice_with_the_first_difference_is_shown():
     expected = torch.zeros(2, 3, 4, 5)
-    came = expected.clone()
-    came[1, 2, 3, 0] = came[1, 2, 0, 4] = 1
-    want, have = evidence(expected, came)
+    got = expected.clone()
+    got[1, 2, 3, 0] = got[1, 2, 0, 4] = 1
+    want, have = evidence(expected, got)
     assert want.caption == "expected [1, 2]"
     assert marked(have) == [("[0]", "[4]"), ("[3]", "[0]")]
 
@@ -90,8 +90,8 @@ def test_a_vector_is_shown_row_by_row():
     expected = torch.arange(20)
     (table,) = evidence(expected, torch.where(expected == 19, 0, expected))
     assert table.caption == "The numbers, 14 to 19 of 20"
-    assert table.columns == ("expected", "came")
-    assert marked(table) == [("[19]", "came")]
+    assert table.columns == ("expected", "got")
+    assert marked(table) == [("[19]", "got")]
 
 
 def test_numbers_have_as_many_digits_as_tell_them_apart():
@@ -104,7 +104,7 @@ def test_numbers_have_as_many_digits_as_tell_them_apart():
 
 
 @pytest.mark.parametrize(
-    ("expected", "came", "rows", "wrong"),
+    ("expected", "got", "rows", "wrong"),
     [
         ((1.0, "red", True), (1.0, "red", False), {"part 1": "1", "part 2": "'red'", "part 3": "True"}, "part 3"),
         (["a", "b"], ["a"], {"part 1": "'a'", "part 2": "'b'"}, "part 2"),
@@ -118,10 +118,10 @@ def test_numbers_have_as_many_digits_as_tell_them_apart():
         ("x" * 50 + "red", "x" * 50 + "rod", {"from character 42 on": f"'{'x' * 9}red'"}, "from character 42 on"),
     ],
 )
-def test_of_what_is_no_tensor_the_parts_stand_side_by_side(expected, came, rows, wrong):
-    (table,) = evidence(expected, came)
+def test_of_what_is_no_tensor_the_parts_stand_side_by_side(expected, got, rows, wrong):
+    (table,) = evidence(expected, got)
     assert {name: row[0][0] for name, row in table.rows} == rows
-    assert marked(table)[0] == (wrong, "came")
+    assert marked(table)[0] == (wrong, "got")
 
 
 def test_a_list_of_a_million_parts_is_not_read_to_its_end():
@@ -132,27 +132,27 @@ def test_a_list_of_a_million_parts_is_not_read_to_its_end():
 
 
 @pytest.mark.parametrize(
-    ("expected", "came"),
+    ("expected", "got"),
     [(torch.zeros(2, 3), torch.zeros(3, 2)), (torch.zeros(2), None), ([1, 2], 3), ({"a": 1}, 3), (1.0, 1.0)],
 )
-def test_what_cannot_be_put_side_by_side_has_no_table(expected, came):
-    assert evidence(expected, came) == []
+def test_what_cannot_be_put_side_by_side_has_no_table(expected, got):
+    assert evidence(expected, got) == []
 
 
 # ---- pictures
 
 
-def picture_of(expected, came):
-    return [part for part in evidence(expected, came) if isinstance(part, Picture)]
+def picture_of(expected, got):
+    return [part for part in evidence(expected, got) if isinstance(part, Picture)]
 
 
 @pytest.mark.parametrize("shape", [(3, 16, 16), (2, 3, 16, 16), (16, 16)])
 def test_a_picture_stands_beside_the_expected_one_and_one_of_where_they_differ(shape):
     expected = torch.rand(shape) / 2
     expected[..., 0, 0] = 1
-    came = expected.clone()
-    came[..., 2:4, 5:8] += 2
-    want, have, where = picture_of(expected, came)
+    got = expected.clone()
+    got[..., 2:4, 5:8] += 2
+    want, have, where = picture_of(expected, got)
     assert all(part.pixels.shape[-2:] == (128, 128) for part in (want, have, where))
     assert where.text == "6 of 256 pixels differ, in rows 2 to 3 and columns 5 to 7"
     mask = torch.zeros(16, 16, dtype=torch.bool)
@@ -168,9 +168,9 @@ def test_a_picture_stands_beside_the_expected_one_and_one_of_where_they_differ(s
 
 def test_one_wrong_pixel_of_a_large_picture_is_seen():
     expected = torch.zeros(3, 1000, 700)
-    came = expected.clone()
-    came[1, 999, 699] = float("nan")
-    *_, where = picture_of(expected, came)
+    got = expected.clone()
+    got[1, 999, 699] = float("nan")
+    *_, where = picture_of(expected, got)
     assert max(where.pixels.shape) <= 128
     assert (where.pixels == 255).sum() == 1
 
@@ -264,9 +264,9 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("expected", "came"), WRONG)
-def test_html_is_well_formed_says_what_the_text_says_and_can_be_heard(expected, came):
-    verdict = shown(expected, came)
+@pytest.mark.parametrize(("expected", "got"), WRONG)
+def test_html_is_well_formed_says_what_the_text_says_and_can_be_heard(expected, got):
+    verdict = shown(expected, got)
     page = Page(verdict._repr_html_())
     text = "".join(page.texts)
     for start, rest in verdict.sentences():
@@ -287,7 +287,7 @@ def test_html_is_well_formed_says_what_the_text_says_and_can_be_heard(expected, 
 
 def test_the_columns_of_the_text_are_aligned():
     lines = repr(shown(torch.zeros(2, 3), torch.tensor([[0, 10.5, 0], [0, 0, -2]]))).splitlines()
-    have = lines[lines.index("came:") + 1 : -1]
+    have = lines[lines.index("got:") + 1 : -1]
     assert have == ["     [0]     [1]   [2]", "[0]    0  ≠ 10.5     0", "[1]    0       0  ≠ -2"]
 
 
@@ -408,9 +408,9 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("expected", EXPECTED.values(), ids=EXPECTED)
-@pytest.mark.parametrize("came", ODD.values(), ids=ODD)
-def test_nothing_that_comes_breaks_or_floods_a_verdict(expected, came):
-    verdict = shown(expected, came)
+@pytest.mark.parametrize("got", ODD.values(), ids=ODD)
+def test_nothing_that_comes_breaks_or_floods_a_verdict(expected, got):
+    verdict = shown(expected, got)
     assert verdict.verdict.state == "wrong"
     assert len(repr(verdict)) < 3000
     assert len(max(repr(verdict).splitlines(), key=len)) < 400
@@ -430,16 +430,16 @@ values = st.recursive(
 
 @settings(max_examples=200, deadline=None)
 @given(values, values)
-def test_text_and_evidence_agree_with_the_judge_on_any_two_values(expected, came):
-    reason = difference(expected, came)
+def test_text_and_evidence_agree_with_the_judge_on_any_two_values(expected, got):
+    reason = difference(expected, got)
     assert difference(expected, expected) == ""
-    assert bool(evidence(expected, came)) <= bool(reason)
+    assert bool(evidence(expected, got)) <= bool(reason)
     if reason:
-        Page(shown(expected, came)._repr_html_())
+        Page(shown(expected, got)._repr_html_())
 
 
 @pytest.mark.parametrize(
-    ("expected", "came"),
+    ("expected", "got"),
     [
         (1.0, np.float32(1)),
         (1.0, np.array(1.0)),
@@ -451,25 +451,25 @@ def test_text_and_evidence_agree_with_the_judge_on_any_two_values(expected, came
         (torch.tensor([1.0 + 1j]), torch.tensor([1.0 + 1j])),
     ],
 )
-def test_the_same_in_another_type_is_right_where_that_is_sensible(expected, came):
-    assert difference(expected, came) == ""
+def test_the_same_in_another_type_is_right_where_that_is_sensible(expected, got):
+    assert difference(expected, got) == ""
 
 
 @pytest.mark.parametrize(
-    ("expected", "came", "said"),
+    ("expected", "got", "said"),
     [
-        (100_000, 100_001, "expected 100000; came 100001"),
+        (100_000, 100_001, "expected 100000; got 100001"),
         (torch.tensor([100_000]), torch.tensor([100_001]), "1 of 1 numbers differ; the first at (0,), expected 1"),
-        (torch.tensor([1 + 1j]), torch.tensor([1 + 2j]), "expected 1+1j; came 1+2j"),
-        (torch.tensor([True]), torch.tensor([False]), "expected True; came False"),
-        (torch.zeros(2), np.zeros(2), "came a NumPy array of shape (2,): torch.from_numpy makes a tensor of it"),
-        (torch.zeros(2), torch.zeros(2).to_sparse(), "expected a dense tensor; came one with the layout"),
-        (torch.tensor(1.0), torch.zeros(2), "expected a single number; came a tensor of shape (2,)"),
-        ({"a": 1}, {}, "expected the names a; came none"),
-        (("a", "b"), "ab", "expected 2 parts, a tuple; came str 'ab'"),
-        ("right", Liar("wrong"), "expected 'right'; came 'wrong'"),
-        (1.0, Item(), "came something that cannot be compared, <tests.test_verdicts.Item object> (RuntimeError)"),
+        (torch.tensor([1 + 1j]), torch.tensor([1 + 2j]), "expected 1+1j; got 1+2j"),
+        (torch.tensor([True]), torch.tensor([False]), "expected True; got False"),
+        (torch.zeros(2), np.zeros(2), "got a NumPy array of shape (2,): torch.from_numpy makes a tensor of it"),
+        (torch.zeros(2), torch.zeros(2).to_sparse(), "expected a dense tensor; got one with the layout"),
+        (torch.tensor(1.0), torch.zeros(2), "expected a single number; got a tensor of shape (2,)"),
+        ({"a": 1}, {}, "expected the names a; got none"),
+        (("a", "b"), "ab", "expected 2 parts, a tuple; got str 'ab'"),
+        ("right", Liar("wrong"), "expected 'right'; got 'wrong'"),
+        (1.0, Item(), "got something that cannot be compared, <tests.test_verdicts.Item object> (RuntimeError)"),
     ],
 )
-def test_what_is_wrong_is_said_of_other_kinds_too(expected, came, said):
-    assert said in difference(expected, came)
+def test_what_is_wrong_is_said_of_other_kinds_too(expected, got, said):
+    assert said in difference(expected, got)

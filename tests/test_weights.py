@@ -71,7 +71,7 @@ def test_every_tensor_that_does_not_fit_is_listed_and_none_is_loaded(tmp_path):
     refuse(
         path,
         WrongWeights,
-        "came 5 faults",
+        "got 5 faults",
         "0.bias missing",
         "extra left over",
         "1.weight (5,) torch.float32 for (4,) torch.float32",

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn.functional import softplus
 
-from mmgen_course.train import Play, Run, ema, fit, is_first, mine, processes, seeded
+from mmgen_course.train import Player, Run, ema, fit, is_first, processes, seeded, shard
 
 STEPS, BATCH = 12, 8
 
@@ -31,12 +31,12 @@ class Late(nn.Module):
         return x if self.run.step < STEPS // 2 else x + self.number
 
 
-def players(run: Run) -> list[Play]:
+def players(run: Run) -> list[Player]:
     d = seeded(lambda: nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 1)), 1)
     g = seeded(lambda: nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 2), Late(run)), 2)
 
     def noise() -> torch.Tensor:
-        return mine(torch.randn(BATCH, 2, generator=run.generator))
+        return shard(torch.randn(BATCH, 2, generator=run.generator))
 
     def critic() -> torch.Tensor:
         x = (noise() + 2).requires_grad_()
@@ -45,24 +45,27 @@ def players(run: Run) -> list[Play]:
         penalty = slope.square().sum(1).mean()
         return (softplus(-real) + softplus(d(g(noise())))).mean() + penalty / 2
 
-    def painter() -> torch.Tensor:
+    def generator_net() -> torch.Tensor:
         return softplus(-d(g(noise()))).mean()
 
     adam = {model: torch.optim.Adam(model.parameters(), lr=0.02) for model in (d, g)}
-    return [Play("critic", d, critic, adam[d], times=2), Play("painter", g, painter, adam[g], average=ema(g, 0.9))]
+    return [
+        Player("critic", d, critic, adam[d], times=2),
+        Player("generator", g, generator_net, adam[g], average=ema(g, 0.9)),
+    ]
 
 
 def main(out: Path, until: int = STEPS) -> None:
     torch.set_num_threads(1)
     with processes():
         run = Run(out.with_suffix(".weights"), STEPS, every=5, resume=True)
-        plays = players(run)
+        players = players(run)
         losses = []
-        for values in fit(plays, STEPS, run):
+        for values in fit(players, STEPS, run):
             losses.append(values)
             if run.step == until:
                 break
-        weights = [p.tolist() for play in plays for p in play.model.parameters()]
+        weights = [p.tolist() for player in players for p in player.model.parameters()]
         if is_first():
             out.write_text(json.dumps({"losses": losses, "weights": weights}))
         else:

@@ -22,10 +22,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmgen_course.features.glove import load_scene_vectors
-from mmgen_course.generators.vae_nets import by_numbers
+from mmgen_course.generators.caption_decoder import load_text_to_image
+from mmgen_course.layers import mix_palette
 from mmgen_course.lessons import ROOT
 from mmgen_course.pipeline import OutsideTheWorld
-from mmgen_course.recipes.text_to_image import LATENTS, load_painter
+from mmgen_course.recipes.text_to_image import LATENTS
 from mmgen_course.scenes import BACKGROUNDS, RELATIONS, TRAINING_WORDS, UnknownWords, parsing, words, world
 
 SOURCE = ROOT / "book/caption"
@@ -37,12 +38,12 @@ MADE = "// made by tools/book_caption.py\n"
 
 
 class OnPage(nn.Module):
-    """The shipped painter as the page calls it: noise and the ids of words -> pictures and where their regions looked.
+    """The shipped painter as the page calls it: noise and the ids of words -> pictures and where their regions attention.
 
     Example:
         >>> ids, mask = torch.zeros(PICTURES, 5, dtype=torch.int32), torch.ones(PICTURES, 5).bool()
-        >>> images, looked = OnPage()(torch.zeros(PICTURES, LATENTS), ids, mask)
-        >>> images.shape, looked.shape
+        >>> images, attention = OnPage()(torch.zeros(PICTURES, LATENTS), ids, mask)
+        >>> images.shape, attention.shape
         (torch.Size([4, 3, 128, 128]), torch.Size([4, 5, 8, 8]))
     """
 
@@ -50,7 +51,7 @@ class OnPage(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.painter = load_painter()
+        self.painter = load_text_to_image()
         self.vectors = nn.Embedding.from_pretrained(load_scene_vectors().matrix)
         # bicubic interpolation is linear: a matrix for the rows and one for the columns, far faster in onnxruntime
         rows = F.interpolate(torch.eye(32)[None, None], size=(SIZE, 32), mode="bicubic")
@@ -59,11 +60,11 @@ class OnPage(nn.Module):
 
     def forward(self, z: Tensor, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """As `pipeline.draw`: z (N, latents), ids and mask (N, T) -> (N, 3, size, size) and (N, T, 8, 8)."""
-        read = self.painter.read(self.vectors(ids) * mask[..., None], mask)
-        scores, colours, asked = self.painter.layers(z, read)
-        scores = self.enlarge @ scores @ self.enlarge.T  # (N, K, size, size), and steeper, as in `by_numbers`
-        looked = rearrange(asked[-1].mean(dim=1), "n (row column) t -> n t row column", row=self.painter.SIDE)
-        return by_numbers(SIZE // 32 * scores, colours).clamp(-1, 1), looked
+        text = self.painter.read(self.vectors(ids) * mask[..., None], mask)
+        scores, colours, asked = self.painter.layers(z, text)
+        scores = self.enlarge @ scores @ self.enlarge.T  # (N, K, size, size), and steeper, as in `mix_palette`
+        attention = rearrange(asked[-1].mean(dim=1), "n (row column) t -> n t row column", row=self.painter.SIDE)
+        return mix_palette(SIZE // 32 * scores, colours).clamp(-1, 1), attention
 
 
 def exported() -> bytes:
@@ -72,7 +73,10 @@ def exported() -> bytes:
     length = {1: torch.export.Dim("t", min=2, max=LONGEST)}
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     # the package's checks of arguments look at values and shapes, which an exported graph does not have yet
-    unchecked = patch("mmgen_course.fusion.attention._check"), patch("mmgen_course.generators.painter.sentence", _mean)
+    unchecked = (
+        patch("mmgen_course.fusion.attention._check"),
+        patch("mmgen_course.generators.caption_decoder.sentence", _mean),
+    )
     with unchecked[0], unchecked[1], warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter, about itself
         program = torch.onnx.export(
@@ -81,7 +85,7 @@ def exported() -> bytes:
             dynamo=True,
             dynamic_shapes=({}, length, length),
             input_names=["z", "ids", "mask"],
-            output_names=["images", "looked"],
+            output_names=["images", "attention"],
             verbose=False,
         )
     assert program is not None  # it is with dynamo=False alone
@@ -139,7 +143,7 @@ def write_scripts(folder: Path, cache: Path) -> None:
     out = folder / PLACE
     (out / "parts").mkdir(parents=True)
     parts = []
-    for name, file in (("module", module), ("wasm", wasm), ("painter", painter(cache))):
+    for name, file in (("module", module), ("wasm", wasm), ("painter", decoder(cache))):
         text = base64.b64encode(file.read_bytes()).decode()
         for number, start in enumerate(range(0, len(text), PIECE)):
             path = out / f"parts/{name}-{number}.js"
@@ -151,7 +155,7 @@ def write_scripts(folder: Path, cache: Path) -> None:
         shutil.copy(path, out)
 
 
-def painter(cache: Path) -> Path:
+def decoder(cache: Path) -> Path:
     """The ONNX file in `cache`, made anew where anything changed that it is made of."""
     file = cache / f"painter-{stamp(*map(version, ('torch', 'onnx', 'onnxscript')))}.onnx"
     if not file.exists():

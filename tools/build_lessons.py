@@ -28,7 +28,7 @@ from nbformat import NotebookNode, v4
 from tqdm import tqdm
 
 from mmgen_course.exercises import Exercise, all_exercises
-from mmgen_course.lessons import ROOT, Run, execute
+from mmgen_course.lessons import ROOT, LessonRun, execute
 
 NEW_CELL = {"markdown": v4.new_markdown_cell, "code": v4.new_code_cell, "raw": v4.new_raw_cell}
 
@@ -110,7 +110,7 @@ def check_leaks(notebook: NotebookNode, lesson: Lesson, course: Course) -> None:
             raise LessonError(f"{place}: {problem}")
 
 
-def build(lesson: Lesson, course: Course, out: Path) -> list[Run]:
+def build(lesson: Lesson, course: Course, out: Path) -> list[LessonRun]:
     """Execute `lesson`, write its notebooks to `out`, and return the learner's run and the solutions' if any."""
     unrun = {out / f"{lesson.name}.ipynb": learner_notebook(lesson, course)}
     solutions = out / "solutions" / f"{lesson.name}.ipynb"
@@ -125,7 +125,7 @@ def build(lesson: Lesson, course: Course, out: Path) -> list[Run]:
     return list(runs.values())
 
 
-def _run(notebook: NotebookNode, lesson: Lesson) -> Run:
+def _run(notebook: NotebookNode, lesson: Lesson) -> LessonRun:
     run = execute(notebook, lesson.name)
     if run.error:
         raise LessonError(f"notebooks/source/{run.error}")

@@ -67,7 +67,7 @@ def draw(course: Path, python: Path) -> None:
     subprocess.run(command, cwd=course, env=environment, check=True)
     width, height = png_size(picture)
     if width < 100 or height < 100:
-        raise ValueError(f"expected a picture of 100 pixels and more, came {width} x {height}")
+        raise ValueError(f"expected a picture of 100 pixels and more, got {width} x {height}")
 
 
 def png_size(file: Path) -> tuple[int, int]:

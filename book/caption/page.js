@@ -104,7 +104,7 @@ function figure(drawn, caption, number) {
   const size = LANGUAGE.size;
   const words = caption.split(" ");
   const pixels = drawn.images.subarray(number * 3 * size * size, (number + 1) * 3 * size * size);
-  const map = (t) => drawn.looked.subarray((number * drawn.longest + t) * SIDE * SIDE).subarray(0, SIDE * SIDE);
+  const map = (t) => drawn.attention.subarray((number * drawn.longest + t) * SIDE * SIDE).subarray(0, SIDE * SIDE);
   const canvas = element("canvas", { width: size, height: size, role: "img", "aria-label": `Picture of ${caption}` });
   const answer = element("p", { className: "answer", role: "status" });
   let region = null;
@@ -167,7 +167,7 @@ function figure(drawn, caption, number) {
   return element("figure", {}, regions, element("figcaption", {}, toolbar, answer));
 }
 
-/** The picture; with a map of attention in grey, and coloured from blue to yellow by how strongly a region looked. */
+/** The picture; with a map of attention in grey, and coloured from blue to yellow by how strongly a region attention. */
 function colour(canvas, pixels, map = null) {
   const size = LANGUAGE.size;
   const context = canvas.getContext("2d");

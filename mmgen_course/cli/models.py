@@ -24,7 +24,7 @@ def sample(
     seed: Annotated[int, typer.Option(help="Other seeds, other pictures.")] = 0,
     model: Annotated[str, typer.Option(help="vae, or gan, which draws one object only.")] = "vae",
     size: Annotated[int, typer.Option(help="Height and width of each picture: 32, 64, 128 or 256.")] = 128,
-    truncation: Annotated[float, typer.Option(help="Multiplies the noise; below 1 pictures differ less.")] = 1.0,
+    temperature: Annotated[float, typer.Option(help="Multiplies the noise; below 1 pictures differ less.")] = 1.0,
     as_json: AsJson = False,
 ) -> None:
     """Draw a sentence: pictures in one PNG file, what it leaves open decided anew in each.
@@ -39,10 +39,10 @@ def sample(
     from mmgen_course.evaluate import caption_match
 
     if out.suffix.lower() != ".png":
-        raise typer.BadParameter(f"--out is a PNG file, such as {out.with_suffix('.png')}; came {out}")
+        raise typer.BadParameter(f"--out is a PNG file, such as {out.with_suffix('.png')}; got {out}")
     with data_errors_in_one_line():
         try:
-            drawn = pipeline.draw([caption] * n, seed, model, size, truncation)  # type: ignore[arg-type]
+            drawn = pipeline.draw([caption] * n, seed, model, size, temperature)  # type: ignore[arg-type]
         except DataError:  # no mistake of the caller's, though it is a ValueError, too
             raise
         except ValueError as error:

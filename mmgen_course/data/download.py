@@ -104,8 +104,8 @@ def _append(session: requests.Session, url: str, partial: Path, size: int, bar: 
             partial.unlink()
             raise Incomplete(url, f"{size:,} bytes", f"a file of {have:,}", "Not kept. Try again later.")
         if not response.ok:
-            came = f"{response.status_code} {response.reason}"
-            raise ServerRefused(url, "the file", came, "Try again later; the address may have moved.")
+            got = f"{response.status_code} {response.reason}"
+            raise ServerRefused(url, "the file", got, "Try again later; the address may have moved.")
         resumed = response.status_code == 206
         with naming_disk_full(partial), partial.open("ab" if resumed else "wb") as file:
             bar.n = file.tell()
@@ -138,8 +138,8 @@ class _Session(requests.Session):
         target = super().get_redirect_target(resp)
         if target and resp.url.startswith("https:") and not urljoin(resp.url, target).startswith("https:"):
             resp.close()  # its connection would stay open, as nobody gets to see the response
-            came = f"a redirect to {target}"
-            raise InsecureConnection(resp.url, "an https address", came, "Tell the course's maintainers.")
+            got = f"a redirect to {target}"
+            raise InsecureConnection(resp.url, "an https address", got, "Tell the course's maintainers.")
         return target
 
 
@@ -153,8 +153,8 @@ def _naming_network_faults(url: str, partial: Path) -> Iterator[None]:
         remedy = "Check this machine's clock, then its certificates; there is no switch to go on without."
         raise InsecureConnection(url, "a certificate to trust", str(error), remedy) from error
     except (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError) as error:
-        came = f"none for {READ_SECONDS} s after {_size(partial):,}"
-        raise Stalled(url, "more bytes", came, AGAIN) from error
+        got = f"none for {READ_SECONDS} s after {_size(partial):,}"
+        raise Stalled(url, "more bytes", got, AGAIN) from error
     except requests.exceptions.ConnectionError as error:
         remedy = "You are offline; shipped_scenes(), digits() and photographs() still work."
         raise Offline(url, f"a connection to {host}", "none", remedy) from error
@@ -170,7 +170,7 @@ def naming_disk_full(file: Path) -> Iterator[None]:
         >>> with naming_disk_full(Path("words.zip")):  # doctest: +ELLIPSIS
         ...     raise OSError(errno.ENOSPC, "No space left on device")
         Traceback (most recent call last):
-        mmgen_course.data.errors.DiskFull: words.zip: expected room on the disk, came No space left...
+        mmgen_course.data.errors.DiskFull: words.zip: expected room on the disk, got No space left...
     """
     try:
         yield

@@ -10,15 +10,15 @@ class DataError(ValueError):
 
     Example:
         >>> print(DataError("cat.png", "a PNG", "an empty file", "Copy it again."))
-        cat.png: expected a PNG, came an empty file. Copy it again.
+        cat.png: expected a PNG, got an empty file. Copy it again.
     """
 
-    def __init__(self, file: object, expected: str, came: str, remedy: str):
-        super().__init__(file, expected, came, remedy)
-        self.file, self.expected, self.came, self.remedy = str(file), expected, came, remedy
+    def __init__(self, file: object, expected: str, got: str, remedy: str):
+        super().__init__(file, expected, got, remedy)
+        self.file, self.expected, self.got, self.remedy = str(file), expected, got, remedy
 
     def __str__(self) -> str:
-        return f"{self.file}: expected {self.expected}, came {self.came}. {self.remedy}"
+        return f"{self.file}: expected {self.expected}, got {self.got}. {self.remedy}"
 
 
 class ListedError(DataError):
@@ -26,7 +26,7 @@ class ListedError(DataError):
 
     Example:
         >>> print(ListedError("captions.csv", "each id once", "repeated", ["a", "b"], "Rename them."))
-        captions.csv: expected each id once, came 2 repeated: a, b. Rename them.
+        captions.csv: expected each id once, got 2 repeated: a, b. Rename them.
     """
 
     def __init__(self, file: object, expected: str, kind: str, items: Sequence[str], remedy: str):

@@ -67,14 +67,14 @@ def _decode(data: bytes, path: Path) -> Image.Image:
     except UnidentifiedImageError as error:
         # Pillow does not take a PNG of no width for a PNG; width and height are its bytes 16 to 24
         if data.startswith(PNG_START) and len(data) >= 24 and 0 in (size := struct.unpack(">II", data[16:24])):
-            came = f"{size[0]} x {size[1]}"
-            raise ZeroSizeImage(path, "at least 1 x 1 pixel", came, "Make or download it again.") from error
-        came = f"{len(data):,} bytes of no known image format"
-        raise NotAnImage(path, "an image", came, "See what it is; PNG and JPEG are sure to work.") from error
+            got = f"{size[0]} x {size[1]}"
+            raise ZeroSizeImage(path, "at least 1 x 1 pixel", got, "Make or download it again.") from error
+        got = f"{len(data):,} bytes of no known image format"
+        raise NotAnImage(path, "an image", got, "See what it is; PNG and JPEG are sure to work.") from error
     except Exception as error:  # on broken bytes the decoders raise a dozen types
         fault = TruncatedImage if "truncated" in str(error).lower() else NotAnImage
-        came = f"a damaged one ({error})"
-        raise fault(path, "a whole image", came, "Copy or download it again.") from error
+        got = f"a damaged one ({error})"
+        raise fault(path, "a whole image", got, "Copy or download it again.") from error
     return image
 
 

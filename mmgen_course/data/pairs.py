@@ -94,15 +94,15 @@ def _read_table(table: Path) -> list[tuple[str, str, str]]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadTable(table, "comma-separated UTF-8 text", str(error), "Save it as UTF-8 CSV.") from error
     if absent := [column for column in COLUMNS if column not in columns]:
-        came = f"none called {', '.join(absent)}"
-        raise BadTable(table, f"the columns {', '.join(COLUMNS)}", came, "Write the names on its first line.")
+        got = f"none called {', '.join(absent)}"
+        raise BadTable(table, f"the columns {', '.join(COLUMNS)}", got, "Write the names on its first line.")
     for number, row in rows:
         if None in row:  # where csv puts what has no column
             remedy = 'Put a caption that has commas in "quotes".'
             raise BadTable(table, f"{len(row) - 1} fields", f"more on line {number}", remedy)
         if empty := [column for column in COLUMNS if not (row[column] or "").strip()]:
-            came = f"an empty {' and '.join(empty)} on line {number}"
-            raise BadTable(table, "every field filled", came, "Fill it, or delete the line.")
+            got = f"an empty {' and '.join(empty)} on line {number}"
+            raise BadTable(table, "every field filled", got, "Fill it, or delete the line.")
     return [(row["id"], row["file"], row["caption"]) for _, row in rows]
 
 

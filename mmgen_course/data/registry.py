@@ -102,6 +102,6 @@ def check_hash(file: Path, sha256: str, remedy: str) -> None:
     if not file.is_file():
         raise MissingFile(file, f"sha256 {sha256}", "no such file", remedy)
     with file.open("rb") as stream:
-        came = hashlib.file_digest(stream, "sha256").hexdigest()
-    if came != sha256:
-        raise WrongHash(file, f"sha256 {sha256}", came, remedy)
+        got = hashlib.file_digest(stream, "sha256").hexdigest()
+    if got != sha256:
+        raise WrongHash(file, f"sha256 {sha256}", got, remedy)

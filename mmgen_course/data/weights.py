@@ -47,12 +47,12 @@ def load_weights(model: nn.Module, path: str | Path) -> dict[str, object]:
     Example:
         >>> load_weights(nn.Linear(2, 1), "no.safetensors")
         Traceback (most recent call last):
-        mmgen_course.data.errors.MissingFile: no.safetensors: expected weights, came no such file. Train them first.
+        mmgen_course.data.errors.MissingFile: no.safetensors: expected weights, got no such file. Train them first.
     """
-    came, about = read_tensors(path)
-    if faults := _faults(model.state_dict(), came):
+    got, about = read_tensors(path)
+    if faults := _faults(model.state_dict(), got):
         raise WrongWeights(path, "the weights of this model", "faults", faults, "Give the file of this model.")
-    model.load_state_dict(came)
+    model.load_state_dict(got)
     return about
 
 
@@ -84,19 +84,19 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, object]
         raise MissingFile(path, "weights", "no such file", "Train them first.")
     try:
         with safe_open(path, framework="pt") as file:
-            came = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - `file` is no dict
+            got = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - `file` is no dict
             about = json.loads((file.metadata() or {}).get(ABOUT, "{}"))
     except (SafetensorError, ValueError) as error:
         remedy = "Get it again; a .pt file is a pickle, which can run code: save it as safetensors where it was made."
         raise DamagedWeights(path, "a whole safetensors file", f"'{error}'", remedy) from error
-    return came, about
+    return got, about
 
 
-def _faults(wanted: Mapping[str, Tensor], came: Mapping[str, Tensor]) -> list[str]:
-    faults = [f"{name} missing" for name in wanted.keys() - came.keys()]
-    faults += [f"{name} left over" for name in came.keys() - wanted.keys()]
-    for name in wanted.keys() & came.keys():
-        want, value = wanted[name], came[name]
+def _faults(wanted: Mapping[str, Tensor], got: Mapping[str, Tensor]) -> list[str]:
+    faults = [f"{name} missing" for name in wanted.keys() - got.keys()]
+    faults += [f"{name} left over" for name in got.keys() - wanted.keys()]
+    for name in wanted.keys() & got.keys():
+        want, value = wanted[name], got[name]
         if (want.shape, want.dtype) != (value.shape, value.dtype):
             sizes = " for ".join(f"{tuple(one.shape)} {one.dtype}" for one in (value, want))
             faults.append(f"{name} {sizes}")

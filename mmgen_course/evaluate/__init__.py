@@ -4,12 +4,12 @@ Each metric is one function, derived and cheated in lesson 09_evaluation. Those 
 an `_update` and a `_compute` half. Read `intervals`, `describe`, then the metrics in the order below.
 """
 
-from mmgen_course.evaluate.copying import Copying, copying, less_often, mann_whitney
-from mmgen_course.evaluate.describe import coarse_pixels, judge_features
+from mmgen_course.evaluate.diversity import diversity, r_precision
+from mmgen_course.evaluate.image_features import classifier_features, coarse_pixels
 from mmgen_course.evaluate.intervals import Estimate, deal, jackknife, mean, share, wilson
 from mmgen_course.evaluate.kernels import kid, kid_blocks, mmd2, polynomial_kernel
 from mmgen_course.evaluate.match import (
-    JUDGE_ERROR,
+    CLASSIFIER_ERROR,
     Match,
     MatchCounts,
     caption_match,
@@ -17,6 +17,7 @@ from mmgen_course.evaluate.match import (
     match_update,
     widened,
 )
+from mmgen_course.evaluate.memorisation import Memorisation, auc, mann_whitney, memorisation
 from mmgen_course.evaluate.moments import (
     Fid,
     FidLine,
@@ -36,7 +37,6 @@ from mmgen_course.evaluate.neighbours import (
     precision_recall,
     radii,
 )
-from mmgen_course.evaluate.within import diversity, r_precision
 from mmgen_course.fusion import ranks, recall_at_k
 
 __all__ = [

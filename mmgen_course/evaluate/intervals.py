@@ -54,7 +54,7 @@ def wilson(hits: int | float, n: int | float, confidence: float = 0.95) -> Estim
     """
     if not 0 <= hits <= n or n <= 0 or not 0 < confidence < 1:
         raise ValueError(
-            f"expected hits from 0 to n > 0 and a confidence between 0 and 1; came {hits}, {n} and {confidence}"
+            f"expected hits from 0 to n > 0 and a confidence between 0 and 1; got {hits}, {n} and {confidence}"
         )
     z, p = NormalDist().inv_cdf((1 + confidence) / 2), hits / n
     # (p + z^2 / 2n +- z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)
@@ -89,7 +89,7 @@ def mean(values: Float[Tensor, " n"]) -> Estimate:
         2 [-0.484, 4.48]
     """
     if len(values) < 2 or not values.isfinite().all():
-        raise ValueError(f"expected at least two finite numbers; came {len(values)}: {values[:5].tolist()}")
+        raise ValueError(f"expected at least two finite numbers; got {len(values)}: {values[:5].tolist()}")
     values = values.double()
     return _about(values.mean().item(), values.std().item() / math.sqrt(len(values)), len(values))
 
@@ -118,7 +118,7 @@ def jackknife(whole: float, without: Sequence[float]) -> Estimate:
         (None, None)
     """
     if len(without) < 2:
-        raise ValueError(f"expected at least two groups to leave out; came {len(without)}")
+        raise ValueError(f"expected at least two groups to leave out; got {len(without)}")
     groups, left_out = len(without), torch.tensor(without, dtype=torch.float64)
     corrected = groups * whole - (groups - 1) * left_out.mean().item()
     error = math.sqrt((groups - 1) / groups * (left_out - left_out.mean()).square().sum().item())
@@ -139,7 +139,7 @@ def deal(rows: Float[Tensor, "n d"], groups: int, seed: int = 0) -> list[Float[T
         [3, 2, 2]
     """
     if not 2 <= groups <= len(rows) // 2:
-        raise ValueError(f"expected 2 groups or more, of at least two rows; came {groups} groups for {len(rows)} rows")
+        raise ValueError(f"expected 2 groups or more, of at least two rows; got {groups} groups for {len(rows)} rows")
     shuffled = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))]
     return list(shuffled.tensor_split(groups))
 

@@ -23,7 +23,7 @@ def polynomial_kernel(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> Float
         tensor([[8., 1.]])
     """
     if x.shape[1:] != y.shape[1:]:
-        raise ValueError(f"expected as many features in both; came {tuple(x.shape)} and {tuple(y.shape)}")
+        raise ValueError(f"expected as many features in both; got {tuple(x.shape)} and {tuple(y.shape)}")
     return (x @ y.mT / x.shape[1] + 1) ** 3
 
 
@@ -46,7 +46,7 @@ def mmd2(xx: Float[Tensor, "n n"], yy: Float[Tensor, "m m"], xy: Float[Tensor, "
     n, m = xy.shape
     if min(n, m) < 2 or (xx.shape, yy.shape) != ((n, n), (m, m)):
         shapes = [tuple(table.shape) for table in (xx, yy, xy)]
-        raise ValueError(f"expected tables (N, N), (M, M) and (N, M) with N, M >= 2; came {shapes}")
+        raise ValueError(f"expected tables (N, N), (M, M) and (N, M) with N, M >= 2; got {shapes}")
     same = [(table.sum() - table.diagonal().sum()) / (len(table) * (len(table) - 1)) for table in (xx, yy)]
     return (same[0] + same[1] - 2 * xy.mean()).item()
 

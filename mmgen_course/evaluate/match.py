@@ -11,15 +11,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mmgen_course.evaluate.describe import check_pictures, shipped_judge
+from mmgen_course.evaluate.image_features import check_pictures, shipped_classifier
 from mmgen_course.evaluate.intervals import Estimate, wilson
-from mmgen_course.features.recogniser import Recogniser
+from mmgen_course.features.classifier import SceneClassifier
 from mmgen_course.scenes import ATTRIBUTES, Scene, parse
 from mmgen_course.scenes.constraints import Constraints, ObjectConstraints
 
 # Scenes that the shipped judge misread, of those that its card measured it on; a test compares the two.
-JUDGE_WRONG, JUDGE_READ = 2, 20_000
-JUDGE_ERROR = wilson(JUDGE_WRONG, JUDGE_READ).high
+CLASSIFIER_WRONG, CLASSIFIER_READ = 2, 20_000
+CLASSIFIER_ERROR = wilson(CLASSIFIER_WRONG, CLASSIFIER_READ).high
 
 QUESTIONS = ("everything", *ATTRIBUTES, "background")
 _UNSAID = -1
@@ -41,15 +41,15 @@ class Match(NamedTuple):
 class MatchCounts(NamedTuple):
     """What a stream of pictures is reduced to: pictures asked and found right, for each of the `QUESTIONS`."""
 
-    asked: Int[Tensor, " 7"]
+    total: Int[Tensor, " 7"]
     right: Int[Tensor, " 7"]
 
 
 def caption_match(
     images: Float[Tensor, "n 3 32 32"],
     captions: Sequence[str],
-    judge: Recogniser | None = None,
-    judge_error: float = JUDGE_ERROR,
+    classifier: SceneClassifier | None = None,
+    classifier_error: float = CLASSIFIER_ERROR,
 ) -> Match:
     """The share of pictures that show what their caption says, and the same for each attribute alone.
 
@@ -76,59 +76,59 @@ def caption_match(
         >>> match.share.value, {name: share.value for name, share in match.attributes.items()}
         (0.5, {'shape': 1.0, 'colour': 0.5, 'size': 1.0})
     """
-    return match_compute(match_update(None, images, captions, judge), judge_error)
+    return match_compute(match_update(None, images, captions, classifier), classifier_error)
 
 
 def match_update(
     counts: MatchCounts | None,
     images: Float[Tensor, "n 3 32 32"],
     captions: Sequence[str],
-    judge: Recogniser | None = None,
+    classifier: SceneClassifier | None = None,
 ) -> MatchCounts:
     """Add a batch of pictures and captions to what was counted before (None: nothing); see `caption_match`.
 
     Example:
         >>> counts = match_update(None, torch.zeros(2, 3, 32, 32), ["a star", "a red star"])
-        >>> dict(zip(QUESTIONS, counts.asked.tolist(), strict=True))["colour"]
+        >>> dict(zip(QUESTIONS, counts.total.tolist(), strict=True))["colour"]
         1
     """
     check_pictures(images)
     if len(images) != len(captions):
-        raise ValueError(f"expected a caption for each picture; came {len(images)} and {len(captions)}")
+        raise ValueError(f"expected a caption for each picture; got {len(images)} and {len(captions)}")
     said = [parse(caption) for caption in captions]
-    judge = judge or shipped_judge()
-    read = [scene for part in images.split(500) for scene in judge.read(part)]
+    classifier = classifier or shipped_classifier()
+    read = [scene for part in images.split(500) for scene in classifier.read(part)]
     table = torch.tensor([answers(one, scene) for one, scene in zip(said, read, strict=True)])  # (N, 7)
-    asked, right = (table != _UNSAID).sum(0), (table == 1).sum(0)
-    return MatchCounts(asked, right) if counts is None else MatchCounts(counts.asked + asked, counts.right + right)
+    total, right = (table != _UNSAID).sum(0), (table == 1).sum(0)
+    return MatchCounts(total, right) if counts is None else MatchCounts(counts.total + total, counts.right + right)
 
 
-def match_compute(counts: MatchCounts, judge_error: float = JUDGE_ERROR) -> Match:
+def match_compute(counts: MatchCounts, classifier_error: float = CLASSIFIER_ERROR) -> Match:
     """Shares and intervals of what was counted; see `caption_match`.
 
     Raises:
         ValueError: a judge's error outside 0 to 1.
 
     Example:
-        >>> asked, right = torch.tensor([10, 10, 0, 0, 0, 0, 0]), torch.tensor([9, 10, 0, 0, 0, 0, 0])
-        >>> print(match_compute(MatchCounts(asked, right), judge_error=0.01).share)
+        >>> total, right = torch.tensor([10, 10, 0, 0, 0, 0, 0]), torch.tensor([9, 10, 0, 0, 0, 0, 0])
+        >>> print(match_compute(MatchCounts(total, right), classifier_error=0.01).share)
         0.9 [0.586, 0.992]
     """
-    if not 0 <= judge_error <= 1:
-        raise ValueError(f"expected the judge's error as a share from 0 to 1; came {judge_error}")
-    pairs = zip(QUESTIONS, counts.asked.tolist(), counts.right.tolist(), strict=True)
-    shares = {name: widened(wilson(right, asked), judge_error) for name, asked, right in pairs if asked}
+    if not 0 <= classifier_error <= 1:
+        raise ValueError(f"expected the judge's error as a share from 0 to 1; got {classifier_error}")
+    pairs = zip(QUESTIONS, counts.total.tolist(), counts.right.tolist(), strict=True)
+    shares = {name: widened(wilson(right, total), classifier_error) for name, total, right in pairs if total}
     return Match(shares.pop("everything"), shares)
 
 
-def widened(judged: Estimate, judge_error: float) -> Estimate:
+def widened(judged: Estimate, classifier_error: float) -> Estimate:
     """The interval of the true share from that of the judged one: they differ by no more than the judge's error.
 
     Example:
-        >>> print(widened(Estimate(0.9, 0.8, 0.95), judge_error=0.1))
+        >>> print(widened(Estimate(0.9, 0.8, 0.95), classifier_error=0.1))
         0.9 [0.7, 1]
     """
-    return Estimate(judged.value, max(0.0, judged.low - judge_error), min(1.0, judged.high + judge_error))
+    return Estimate(judged.value, max(0.0, judged.low - classifier_error), min(1.0, judged.high + classifier_error))
 
 
 def answers(said: Constraints, scene: Scene) -> list[int]:

@@ -105,7 +105,7 @@ def fid_update(moments: Moments | None, features: Float[Tensor, "n d"]) -> Momen
         tensor([[7.]], dtype=torch.float64)
     """
     if features.ndim != 2 or not len(features) or not features.isfinite().all():
-        raise ValueError(f"expected finite features (N, d), at least one row; came {tuple(features.shape)}, or a NaN")
+        raise ValueError(f"expected finite features (N, d), at least one row; got {tuple(features.shape)}, or a NaN")
     features = features.double()
     centred = features - features.mean(dim=0)
     batch = Moments(len(features), features.mean(dim=0), centred.mT @ centred)
@@ -124,7 +124,7 @@ def merge(a: Moments, b: Moments) -> Moments:
         tensor([[2.]], dtype=torch.float64)
     """
     if a.mean.shape != b.mean.shape:
-        raise ValueError(f"expected the same number of features in both; came {len(a.mean)} and {len(b.mean)}")
+        raise ValueError(f"expected the same number of features in both; got {len(a.mean)} and {len(b.mean)}")
     n, step = a.n + b.n, b.mean - a.mean
     # M = M_a + M_b + (n_a n_b / n) (mu_b - mu_a) (mu_b - mu_a)^T
     return Moments(n, a.mean + step * b.n / n, a.scatter + b.scatter + torch.outer(step, step) * a.n * b.n / n)
@@ -143,7 +143,7 @@ def fid_compute(real: Moments, generated: Moments) -> float:
     """
     if min(real.n, generated.n) < 2 or real.mean.shape != generated.mean.shape:
         raise ValueError(
-            f"expected at least two rows of each and as many features; came {real.n} and {generated.n} rows "
+            f"expected at least two rows of each and as many features; got {real.n} and {generated.n} rows "
             f"of {len(real.mean)} and {len(generated.mean)}"
         )
     return frechet_distance(real.mean, real.covariance, generated.mean, generated.covariance)
@@ -196,7 +196,7 @@ def fid_infinity(
         (True, True)
     """
     if len(set(sizes)) < 2 or not 2 <= min(sizes) <= max(sizes) <= min(len(a), len(b)):
-        raise ValueError(f"expected two sizes or more, from 2 to {min(len(a), len(b))} rows; came {list(sizes)}")
+        raise ValueError(f"expected two sizes or more, from 2 to {min(len(a), len(b))} rows; got {list(sizes)}")
     values = []
     for size in sizes:
         parts = [x[torch.randperm(len(x), generator=generator)[:size]] for x in (a, b)]

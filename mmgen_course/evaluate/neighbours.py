@@ -40,7 +40,7 @@ def distances(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> Float[Tensor,
         tensor([[5.]], dtype=torch.float64)
     """
     if not len(x) or not len(y) or x.shape[1:] != y.shape[1:] or not (x.isfinite().all() and y.isfinite().all()):
-        raise ValueError(f"expected finite rows of as many features; came {tuple(x.shape)} and {tuple(y.shape)}")
+        raise ValueError(f"expected finite rows of as many features; got {tuple(x.shape)} and {tuple(y.shape)}")
     return torch.cdist(x.double(), y.double(), compute_mode="donot_use_mm_for_euclid_dist")
 
 
@@ -55,7 +55,7 @@ def radii(x: Float[Tensor, "n d"], k: int) -> Float[Tensor, " n"]:
         tensor([1., 1., 4.], dtype=torch.float64)
     """
     if not 1 <= k < len(x):
-        raise ValueError(f"expected k from 1 to {len(x) - 1}, for {len(x)} rows; came {k}")
+        raise ValueError(f"expected k from 1 to {len(x) - 1}, for {len(x)} rows; got {k}")
     return distances(x, x).fill_diagonal_(torch.inf).kthvalue(k, dim=1).values
 
 

@@ -75,7 +75,7 @@ class Verdict:
         points: of the exercise's, all or none.
         reason: what was expected and what came, for the first case that differs; empty if all is right.
         misconception: the known mistake that answers as this answer does in every case, or None.
-        expected, came: of the first case that differs; None if no values were compared.
+        expected, got: of the first case that differs; None if no values were compared.
         where: the part of them that differs, in words; empty for the whole.
         line: the learner's own line at which an error arose or time ran out; empty if there is none.
     """
@@ -86,7 +86,7 @@ class Verdict:
     reason: str = ""
     misconception: Misconception | None = None
     expected: Any = None
-    came: Any = None
+    got: Any = None
     where: str = ""
     line: str = ""
 

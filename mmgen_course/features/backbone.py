@@ -16,7 +16,7 @@ from mmgen_course.data.errors import DataError, MissingFile
 from mmgen_course.data.registry import check_hash
 from mmgen_course.data.sources import SOURCES
 from mmgen_course.data.weights import load_weights
-from mmgen_course.features.recogniser import load_recogniser
+from mmgen_course.features.classifier import load_classifier
 from mmgen_course.preprocess.image import denormalise, normalise, resize
 
 RESNET_18 = "resnet-18"
@@ -54,10 +54,10 @@ class Backbone:
             ValueError: not three channels, or values outside [-1, 1].
         """
         if images.shape[1] != 3:
-            raise ValueError(f"expected images (N, 3, H, W), came {tuple(images.shape)}")
+            raise ValueError(f"expected images (N, 3, H, W), got {tuple(images.shape)}")
         if not bool((images.abs() <= 1 + ROUNDING).all()):  # NaN is outside, too
-            came = f"[{images.min().item():.3g}, {images.max().item():.3g}]"
-            raise ValueError(f"expected values in [-1, 1], came {came}: ImageNet's mean and std are applied inside")
+            got = f"[{images.min().item():.3g}, {images.max().item():.3g}]"
+            raise ValueError(f"expected values in [-1, 1], got {got}: ImageNet's mean and std are applied inside")
         return self._regions(images)
 
     def features(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
@@ -147,7 +147,7 @@ def small_backbone(why: str = "") -> Backbone:
         >>> network.maps(torch.zeros(1, 3, 256, 256)).shape
         torch.Size([1, 48, 8, 8])
     """
-    trunk = load_recogniser().trunk
+    trunk = load_classifier().trunk
     _frozen(trunk)
 
     def regions(images: Tensor) -> Tensor:

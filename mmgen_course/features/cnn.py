@@ -28,8 +28,8 @@ def output_size(n: int, kernel: int, stride: int = 1, padding: int = 0, dilation
         16
     """
     if min(kernel, stride, dilation) < 1 or padding < 0:
-        came = f"{kernel=}, {stride=}, {dilation=}, {padding=}"
-        raise ValueError(f"expected a padding of at least 0, the others of at least 1, came {came}")
+        got = f"{kernel=}, {stride=}, {dilation=}, {padding=}"
+        raise ValueError(f"expected a padding of at least 0, the others of at least 1, got {got}")
     reach = dilation * (kernel - 1) + 1
     if reach > n + 2 * padding:
         raise ValueError(f"a window of {reach} pixels does not fit {n} pixels and a padding of {padding} at each end")
@@ -65,7 +65,7 @@ def conv2d(
     if x.shape[-3] != weight.shape[1]:
         raise ValueError(f"{shapes} differ in channels: {x.shape[-3]} and {weight.shape[1]}")
     if bias is not None and bias.shape != weight.shape[:1]:
-        raise ValueError(f"{shapes} need a bias of shape ({weight.shape[0]},), came {tuple(bias.shape)}")
+        raise ValueError(f"{shapes} need a bias of shape ({weight.shape[0]},), got {tuple(bias.shape)}")
     axes = list(zip(x.shape[-2:], weight.shape[2:], *map(_pair, (stride, padding, dilation)), strict=True))
     for axis in axes:
         output_size(*axis)  # refuses what does not fit

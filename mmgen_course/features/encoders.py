@@ -21,7 +21,7 @@ def region_features(images: Float[Tensor, "n 3 h w"], trunk: SmallCNN) -> Float[
 
     Args:
         images: N images in [-1, 1].
-        trunk: such as `load_recogniser().trunk`, in evaluation mode: 32x32 pixels give 8x8 regions.
+        trunk: such as `load_classifier().trunk`, in evaluation mode: 32x32 pixels give 8x8 regions.
 
     Raises:
         ValueError: the trunk is in training mode, where an image's features depend on the others of its batch.
@@ -49,7 +49,7 @@ def word_features(captions: Sequence[str], vectors: WordVectors) -> tuple[Float[
     """
     tokens = [tokenize(caption) for caption in captions]
     if not all(tokens) or not tokens:
-        raise ValueError(f"expected at least one caption, each with a word; came {list(captions)[:5]}")
+        raise ValueError(f"expected at least one caption, each with a word; got {list(captions)[:5]}")
     if unknown := sorted({word for words in tokens for word in words} - vectors.index.keys()):
         raise ValueError(f"{len(unknown)} words have no vector among {len(vectors)}: {unknown[:5]}")
     longest = max(map(len, tokens))

@@ -52,8 +52,8 @@ def parse_line(path: Path, line: int, text: bytes, dim: int) -> tuple[str, np.nd
     with np.errstate(over="ignore"):
         row = np.array([float(field) for field in fields]).astype(np.float32)
     if not np.isfinite(row).all():
-        came = shown(fields[int(np.argmin(np.isfinite(row)))])
-        raise NotFinite(path, line, f"numbers up to {np.finfo(np.float32).max:.3g}, as float32 holds them", came)
+        got = shown(fields[int(np.argmin(np.isfinite(row)))])
+        raise NotFinite(path, line, f"numbers up to {np.finfo(np.float32).max:.3g}, as float32 holds them", got)
     return (word.decode() if is_utf8(word) else NO_WORD), row
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from mmgen_course.data.atomic import replacing
 from mmgen_course.data.errors import EmptyFile, MissingFile
-from mmgen_course.features.glove_lines import NO_WORD, is_utf8, numbers_at_end, parse_line, shown, stripped
+from mmgen_course.features.glove_text import NO_WORD, is_utf8, numbers_at_end, parse_line, shown, stripped
 from mmgen_course.features.vectors import BadLine, CutFile, NotUtf8, WordVectors, WrongDimension
 
 BLOCK = 4 * 2**20  # bytes read at once: larger ones take more memory, smaller ones more time
@@ -84,9 +84,9 @@ def read_vectors(path: str | Path) -> WordVectors:
         except BadLine as fault:  # its line is counted in its block
             raise type(fault)(path, first - 1 + len(words) + fault.line, *fault.args[2:]) from None
     if promised not in (None, len(words)):
-        came = f"{len(words)} complete lines after it"
+        got = f"{len(words)} complete lines after it"
         remedy = "Get the file again."
-        raise CutFile(path, first + len(words) - 1, f"{promised} words, as the header says", came, remedy)
+        raise CutFile(path, first + len(words) - 1, f"{promised} words, as the header says", got, remedy)
     return _without_repeats(path, words, matrix, first)
 
 
@@ -95,9 +95,9 @@ def _without_repeats(path: Path, words: list[str], matrix: Tensor, first: int) -
     known = dict.fromkeys(words)
     not_utf8 = words.count(NO_WORD) if NO_WORD in known else 0
     if 100 * not_utf8 > len(words):
-        came = f"{not_utf8} of {len(words)} that are not, the first here"
+        got = f"{not_utf8} of {len(words)} that are not, the first here"
         line = first + words.index(NO_WORD)
-        raise NotUtf8(path, line, "words in UTF-8", came, "Give the unpacked text file, in UTF-8.")
+        raise NotUtf8(path, line, "words in UTF-8", got, "Give the unpacked text file, in UTF-8.")
     known.pop(NO_WORD, None)
     if len(known) < len(words):
         at = dict(zip(reversed(words), range(len(words) - 1, -1, -1), strict=True))  # the first place of each
@@ -168,8 +168,8 @@ def _parse_block(path: Path, block: bytes, dim: int) -> Block:
         if end:
             _parse_block(path, block[:end], dim)  # an earlier fault comes first
         remedy = "Get the file again; if it is complete, add a newline at its end."
-        came = shown(block[max(end, len(block) - 40) :])
-        raise CutFile(path, block.count(b"\n") + 1, "a newline at the end of the last line", came, remedy)
+        got = shown(block[max(end, len(block) - 40) :])
+        raise CutFile(path, block.count(b"\n") + 1, "a newline at the end of the last line", got, remedy)
     if b"\r" in block:
         block = block.replace(b"\r\n", b"\n")
     if table := _parse_plain(block, dim):

@@ -29,12 +29,12 @@ class BadLine(DataError):
 
     Example:
         >>> print(BadLine("glove.txt", 3, "a word and 50 numbers", "49 numbers", "Correct it."))
-        glove.txt, line 3: expected a word and 50 numbers, came 49 numbers. Correct it.
+        glove.txt, line 3: expected a word and 50 numbers, got 49 numbers. Correct it.
     """
 
-    def __init__(self, file: object, line: int, expected: str, came: str, remedy: str = RESTORE):
-        super().__init__(f"{file}, line {line}", expected, came, remedy)
-        self.args = (file, line, expected, came, remedy)  # what a copy in another process is made from
+    def __init__(self, file: object, line: int, expected: str, got: str, remedy: str = RESTORE):
+        super().__init__(f"{file}, line {line}", expected, got, remedy)
+        self.args = (file, line, expected, got, remedy)  # what a copy in another process is made from
         self.line = line
 
 
@@ -87,7 +87,7 @@ class WordVectors:
             raise ValueError(f"{len(self.words)} words need as many rows; the matrix is {tuple(matrix.shape)}")
         if not all(self.words) or "\n" in "".join(self.words):
             bad = [word for word in self.words if not word or "\n" in word]
-            raise ValueError(f"a word is one line and not empty; came {bad[:5]}")
+            raise ValueError(f"a word is one line and not empty; got {bad[:5]}")
 
     @cached_property
     def index(self) -> dict[str, int]:
@@ -227,7 +227,7 @@ def open_vectors(path: str | Path, *, verify: bool = False) -> WordVectors:
     Example:
         >>> open_vectors("no.safetensors")
         Traceback (most recent call last):
-        mmgen_course.data.errors.MissingFile: no.safetensors: expected word vectors, came no such file. Save them first.
+        mmgen_course.data.errors.MissingFile: no.safetensors: expected word vectors, got no such file. Save them first.
     """
     path, remedy = Path(path), "Make it again: read_vectors(text file).save(this file)."
     if not path.is_file():

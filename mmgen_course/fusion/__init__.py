@@ -12,7 +12,6 @@ from mmgen_course.fusion.conditions import (
     TextConvolution,
     concat,
     film,
-    sentence,
     text_convolution,
     text_share,
 )
@@ -27,6 +26,7 @@ from mmgen_course.fusion.contrastive import (
     recall_at_k,
     unit,
 )
+from mmgen_course.layers import masked_mean
 
 __all__ = [
     "Concat",

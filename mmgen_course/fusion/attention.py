@@ -55,19 +55,19 @@ def attention(
 
 
 def _check(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> None:
-    came = f"came q {tuple(q.shape)}, k {tuple(k.shape)}, v {tuple(v.shape)}"
+    got = f"got q {tuple(q.shape)}, k {tuple(k.shape)}, v {tuple(v.shape)}"
     if q.shape[-1] != k.shape[-1] or q.shape[-1] == 0:
-        raise ValueError(f"queries and keys need the same number of components, at least one; {came}")
+        raise ValueError(f"queries and keys need the same number of components, at least one; {got}")
     if k.shape[-2] != v.shape[-2]:
-        raise ValueError(f"each key needs one value: {k.shape[-2]} keys, {v.shape[-2]} values; {came}")
+        raise ValueError(f"each key needs one value: {k.shape[-2]} keys, {v.shape[-2]} values; {got}")
     try:
         batch = np.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
     except ValueError:
-        raise ValueError(f"the axes before the last two must agree or be 1; {came}") from None
+        raise ValueError(f"the axes before the last two must agree or be 1; {got}") from None
     if mask is None:
         return
     if mask.dtype != torch.bool:
-        raise ValueError(f"expected a boolean mask, True = may attend; came {mask.dtype}: for 0 and 1 give mask.bool()")
+        raise ValueError(f"expected a boolean mask, True = may attend; got {mask.dtype}: for 0 and 1 give mask.bool()")
     want = (*batch, q.shape[-2], k.shape[-2])
     try:
         fits = np.broadcast_shapes(mask.shape, want) == want
@@ -75,7 +75,7 @@ def _check(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> None:
         fits = False
     if not fits:
         hint = "a mask (N, S) of the keys is given as mask[:, None, :]"
-        raise ValueError(f"expected a mask that broadcasts to {want}; came {tuple(mask.shape)}; {hint}")
+        raise ValueError(f"expected a mask that broadcasts to {want}; got {tuple(mask.shape)}; {hint}")
 
 
 def causal_mask(n: int) -> Bool[Tensor, "n n"]:

@@ -21,14 +21,14 @@ Mask = Bool[Tensor, "n t"]
 Fused = Float[Tensor, "n r w"]
 
 
-def sentence(words: Words, mask: Mask) -> Float[Tensor, "n d"]:
+def masked_mean(words: Words, mask: Mask) -> Float[Tensor, "n d"]:
     """One vector a caption: the mean over its words, without padding.
 
     Raises:
         ValueError: a caption without words.
 
     Example:
-        >>> sentence(torch.tensor([[[2.0], [4.0], [99.0]]]), torch.tensor([[True, True, False]]))
+        >>> masked_mean(torch.tensor([[[2.0], [4.0], [99.0]]]), torch.tensor([[True, True, False]]))
         tensor([[3.]])
     """
     if not mask.any(dim=1).all():
@@ -77,7 +77,7 @@ def text_convolution(maps: Float[Tensor, "n c h w"], kernels: Float[Tensor, "n c
     """
     n, c, k, _ = kernels.shape
     if k % 2 == 0:
-        raise ValueError(f"expected kernels of odd size, with a middle; came {k} x {k}")
+        raise ValueError(f"expected kernels of odd size, with a middle; got {k} x {k}")
     # one group a channel of an image: y_p = sum over u of K_u h_(p + u)
     flat = rearrange(maps, "n c h w -> 1 (n c) h w")
     mixed = F.conv2d(flat, rearrange(kernels, "n c a b -> (n c) 1 a b"), padding=k // 2, groups=n * c)
@@ -98,7 +98,7 @@ class Concat(nn.Module):
 
     def forward(self, regions: Regions, words: Words, mask: Mask) -> Fused:
         """(N, R, C) regions and (N, T, D) words -> (N, R, W)."""
-        return self.mix(concat(regions, sentence(words, mask)))
+        return self.mix(concat(regions, masked_mean(words, mask)))
 
 
 class FiLM(nn.Module):
@@ -116,7 +116,7 @@ class FiLM(nn.Module):
 
     def forward(self, regions: Regions, words: Words, mask: Mask) -> Fused:
         """(N, R, C) regions and (N, T, D) words -> (N, R, W)."""
-        t = sentence(words, mask)
+        t = masked_mean(words, mask)
         return film(self.mix(regions), self.gamma(t), self.beta(t))
 
 
@@ -139,7 +139,7 @@ class TextConvolution(nn.Module):
 
     def forward(self, regions: Regions, words: Words, mask: Mask) -> Fused:
         """(N, R, C) regions and (N, T, D) words -> (N, R, W)."""
-        kernels = rearrange(self.kernels(sentence(words, mask)), "n (c a b) -> n c a b", a=3, b=3)
+        kernels = rearrange(self.kernels(masked_mean(words, mask)), "n (c a b) -> n c a b", a=3, b=3)
         maps = rearrange(self.mix(regions), "n (h w) c -> n c h w", h=isqrt(regions.shape[1]))
         return rearrange(text_convolution(maps, kernels), "n c h w -> n (h w) c") + self.bias
 
@@ -156,12 +156,12 @@ class CrossAttention(nn.Module):
     def __init__(self, regions: int, words: int, width: int, heads: int = 4) -> None:
         super().__init__()
         self.mix = nn.Linear(regions, width, bias=False)
-        self.ask = MultiHeadAttention(width, words, heads)
+        self.attention = MultiHeadAttention(width, words, heads)
 
     def forward(self, regions: Regions, words: Words, mask: Mask) -> Fused:
         """(N, R, C) regions and (N, T, D) words -> (N, R, W)."""
         h = self.mix(regions)
-        told, _ = self.ask(h, words, mask[:, None])
+        told, _ = self.attention(h, words, mask[:, None])
         return h + told
 
 

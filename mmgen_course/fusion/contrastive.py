@@ -125,7 +125,7 @@ def information_bound(loss: float, n: int) -> float:
         True
     """
     if n < 1 or not loss >= 0:
-        raise ValueError(f"expected N >= 1 pairs and a loss of at least 0 nats; came N = {n} and {loss}")
+        raise ValueError(f"expected N >= 1 pairs and a loss of at least 0 nats; got N = {n} and {loss}")
     return math.log(n) - loss
 
 
@@ -174,7 +174,7 @@ def recall_at_k(similarity: Float[Tensor, "n m"], k: int, matches: Bool[Tensor, 
         (0.5, 1.0)
     """
     if not 1 <= k <= similarity.shape[1]:
-        raise ValueError(f"expected k from 1 to the {similarity.shape[1]} candidates; came {k}")
+        raise ValueError(f"expected k from 1 to the {similarity.shape[1]} candidates; got {k}")
     return (ranks(similarity, matches) <= k).double().mean().item()
 
 
@@ -196,7 +196,7 @@ def modality_gap(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> float:
 
 def _scores(similarity: Tensor, temperature: float | Tensor) -> Tensor:
     if similarity.ndim != 2 or similarity.shape[0] != similarity.shape[1]:
-        raise ValueError(f"expected N images and their N captions, (N, N); came {tuple(similarity.shape)}")
+        raise ValueError(f"expected N images and their N captions, (N, N); got {tuple(similarity.shape)}")
     if not temperature > 0:
-        raise ValueError(f"expected a temperature above 0; came {float(temperature)}")
+        raise ValueError(f"expected a temperature above 0; got {float(temperature)}")
     return similarity / temperature

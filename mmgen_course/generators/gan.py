@@ -240,7 +240,7 @@ def spectral_norm(weight: Float[Tensor, "rows *columns"], steps: int = 30) -> Sc
         tensor(3.)
     """
     if steps < 1:
-        raise ValueError(f"expected at least one step of power iteration; came {steps}")
+        raise ValueError(f"expected at least one step of power iteration; got {steps}")
     w = rearrange(weight, "rows ... -> rows (...)")
     with torch.no_grad():
         v = F.normalize(w[w.norm(dim=1).argmax()], dim=0)

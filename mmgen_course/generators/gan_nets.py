@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from mmgen_course.generators.vae_nets import Whiten
+from mmgen_course.layers import Whiten
 
 SLOPE = 0.2  # of every leaky ReLU, as in DCGAN
 GAIN = 1.5  # behind each normalised layer: slopes may grow a little from layer to layer, or fine detail costs nothing
@@ -83,13 +83,13 @@ class SceneDiscriminator(nn.Module):
         looks, places = self.look(4 * h.mean((2, 3))), self.place(h.flatten(1))
         return GAIN * F.leaky_relu(torch.cat([looks, places], dim=1), SLOPE)
 
-    def judge(self, features: Float[Tensor, "n f"], condition: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
+    def logit(self, features: Float[Tensor, "n f"], condition: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
         """The logits of pictures with these features and of their captions: several captions need one phi(x)."""
         return projection(features, self.v(self.whiten(condition)), self.psi(features)[:, 0])
 
     def forward(self, images: Images, condition: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
         """N pictures in [-1, 1] and the conditions of N captions -> N logits."""
-        return self.judge(self.features(images), condition)
+        return self.logit(self.features(images), condition)
 
 
 class DigitGenerator(nn.Module):

@@ -113,7 +113,7 @@ def bernoulli_log_likelihood(images: Float[Tensor, "n *s"], logits: Float[Tensor
     """
     if images.min() < 0 or images.max() > 1:
         low, high = images.min().item(), images.max().item()
-        raise ValueError(f"expected pixels in [0, 1], came [{low:.3g}, {high:.3g}]: (x + 1) / 2 brings [-1, 1] there")
+        raise ValueError(f"expected pixels in [0, 1], got [{low:.3g}, {high:.3g}]: (x + 1) / 2 brings [-1, 1] there")
     return -reduce(F.binary_cross_entropy_with_logits(logits, images, reduction="none"), "n ... -> n", "sum")
 
 
@@ -233,7 +233,7 @@ def others_mean(values: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
         tensor([4.0000, 3.5000, 1.5000])
     """
     if len(values) < 2:
-        raise ValueError(f"expected at least 2 draws, came {len(values)}: one has no others")
+        raise ValueError(f"expected at least 2 draws, got {len(values)}: one has no others")
     return (values.sum() - values) / (len(values) - 1)
 
 

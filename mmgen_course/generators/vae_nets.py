@@ -107,7 +107,7 @@ class Whiten(nn.Module):
         return (condition - self.mean) @ self.matrix
 
 
-class Grow(nn.Module):
+class FiLMUpsample(nn.Module):
     """A map (N, a, H, W) becomes (N, b, 2 H, 2 W), scaled and shifted channel by channel as a code wants (FiLM)."""
 
     def __init__(self, a: int, b: int, code: int) -> None:
@@ -125,7 +125,7 @@ class Grow(nn.Module):
         return maps + F.silu(self.second(maps))
 
 
-def by_numbers(
+def mix_palette(
     scores: Float[Tensor, "n k h w"], colours: Float[Tensor, "n k 3"], enlarged: int = 1
 ) -> Float[Tensor, "n 3 s t"]:
     """Give each pixel the mean of K colours, weighted by a softmax over its K scores.
@@ -138,7 +138,7 @@ def by_numbers(
 
     Example:
         >>> black_and_white = torch.tensor([[[-1.0] * 3, [1.0] * 3]])
-        >>> by_numbers(torch.zeros(1, 2, 4, 4), black_and_white, enlarged=8).shape
+        >>> mix_palette(torch.zeros(1, 2, 4, 4), black_and_white, enlarged=8).shape
         torch.Size([1, 3, 32, 32])
     """
     if enlarged > 1:
@@ -169,29 +169,29 @@ class SceneDecoder(nn.Module):
         both = latents + condition
         self.start = nn.Sequential(nn.Linear(both, widths[0] * 16), nn.SiLU(), nn.Unflatten(1, (widths[0], 4, 4)))
         self.code = nn.Sequential(nn.Linear(both, 128), nn.SiLU())
-        self.grow = nn.ModuleList([Grow(a, b, 128) for a, b in pairwise(widths)])
+        self.grow = nn.ModuleList([FiLMUpsample(a, b, 128) for a, b in pairwise(widths)])
         self.where = nn.Sequential(nn.Conv2d(widths[-1], 4 * self.COLOURS, 3, padding=1), nn.PixelShuffle(2))
-        self.said_colours = nn.Sequential(nn.Linear(condition, 48), nn.SiLU(), nn.Linear(48, 3 * self.COLOURS))
-        self.own_colours = nn.Linear(latents, 3 * self.COLOURS, bias=False)
+        self.caption_colours = nn.Sequential(nn.Linear(condition, 48), nn.SiLU(), nn.Linear(48, 3 * self.COLOURS))
+        self.latent_colours = nn.Linear(latents, 3 * self.COLOURS, bias=False)
 
     def forward(
         self, z: Float[Tensor, "n d"], condition: Float[Tensor, "n c"], enlarged: int = 1
     ) -> Float[Tensor, "n 3 s s"]:
-        """Draw a picture from each latent point and condition; `enlarged` as for `by_numbers`."""
+        """Draw a picture from each latent point and condition; `enlarged` as for `mix_palette`."""
         condition = self.whiten(condition)
         both = torch.cat([z, condition], dim=1)
         maps, code = self.start(both), self.code(both)  # (N, 48, 4, 4), (N, 128)
         for grow in self.grow:
             maps = grow(maps, code)  # (N, 64, 8, 8), (N, 48, 16, 16)
-        colours = torch.tanh(self.said_colours(condition) + self.own_colours(z))
-        return by_numbers(self.where(maps), rearrange(colours, "n (k r) -> n k r", r=3), enlarged)
+        colours = torch.tanh(self.caption_colours(condition) + self.latent_colours(z))
+        return mix_palette(self.where(maps), rearrange(colours, "n (k r) -> n k r", r=3), enlarged)
 
 
-def looking(features: int) -> nn.Sequential:
+def conv_encoder(features: int) -> nn.Sequential:
     """Convolutions (N, 3, 32, 32) -> (N, features * 16): what an encoder sees of a scene, at 4x4 places.
 
     Example:
-        >>> looking(24)(torch.zeros(2, 3, 32, 32)).shape
+        >>> conv_encoder(24)(torch.zeros(2, 3, 32, 32)).shape
         torch.Size([2, 384])
     """
     return nn.Sequential(
@@ -224,8 +224,8 @@ class SceneVAE(nn.Module):
         super().__init__()
         self.latents = latents
         self.log_sigma = nn.Parameter(torch.tensor(-0.5))
-        self.look = looking(24)
-        self.judge = nn.Sequential(nn.Linear(24 * 16 + condition, 128), nn.SiLU(), nn.Linear(128, 2 * latents))
+        self.look = conv_encoder(24)
+        self.head = nn.Sequential(nn.Linear(24 * 16 + condition, 128), nn.SiLU(), nn.Linear(128, 2 * latents))
         self.decode = SceneDecoder(latents, condition)
 
     @property
@@ -236,4 +236,4 @@ class SceneVAE(nn.Module):
     def encode(self, images: Float[Tensor, "n 3 32 32"], condition: Float[Tensor, "n c"]) -> Encoded:
         """q(z|x, c) of each picture."""
         seen = torch.cat([self.look(images), self.decode.whiten(condition)], dim=1)
-        return Encoded(*self.judge(seen).chunk(2, dim=1))
+        return Encoded(*self.head(seen).chunk(2, dim=1))

@@ -28,7 +28,7 @@ def code_cells(content: bytes) -> list[str]:
     version = notebook.get("nbformat")
     if version != 4:
         advice = "open it in JupyterLab and save it again" if version in (1, 2, 3) else "save it from JupyterLab 4"
-        raise Refused(f"expected nbformat 4; came {version!r:.40}: {advice}")
+        raise Refused(f"expected nbformat 4; got {version!r:.40}: {advice}")
     cells = notebook.get("cells")
     if not isinstance(cells, list) or len(cells) > MOST_CELLS:
         raise Refused(f"expected a list of at most {MOST_CELLS} cells")

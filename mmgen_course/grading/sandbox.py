@@ -176,8 +176,8 @@ def _line(channel: socket.socket) -> bytes:
     """What comes up to the end of a line."""
     data = b""
     while not data.endswith(b"\n"):
-        came = channel.recv(4096)
-        if not came:
+        got = channel.recv(4096)
+        if not got:
             raise EOFError
-        data += came
+        data += got
     return data

@@ -72,10 +72,10 @@ def _exactly(channel: socket.socket, size: int, end: float | None) -> bytearray:
         if left is not None and left <= 0:  # also where bytes trickle in faster than one can wait for them
             raise TimeoutError
         channel.settimeout(left)
-        came = channel.recv_into(view)
-        if not came:
+        got = channel.recv_into(view)
+        if not got:
             raise EOFError
-        view = view[came:]
+        view = view[got:]
     return data
 
 

@@ -1,4 +1,4 @@
-"""A list of (image, caption) pairs goes in; one `Batch` of tensors comes out, as a DataLoader needs it.
+"""A list of (image, caption) pairs goes in; one `TokenBatch` of tensors comes out, as a DataLoader needs it.
 
 Derived in lesson 02_text.
 """
@@ -14,7 +14,7 @@ from mmgen_course.preprocess.text import Vocabulary
 
 
 @dataclass(frozen=True)
-class Batch:
+class TokenBatch:
     """N images and their captions; row n of each field belongs to sample n.
 
     `images` (N, 3, H, W) in the range that the samples had; `tokens` (N, T), the ids of each caption, padded;
@@ -33,8 +33,8 @@ class Batch:
     captions: list[str]
 
 
-def collate(samples: Sequence[tuple[Float[Tensor, "c h w"], str]], vocabulary: Vocabulary) -> Batch:
-    """Stack N samples, each an image (3, H, W) and its caption, into one `Batch`.
+def collate(samples: Sequence[tuple[Float[Tensor, "c h w"], str]], vocabulary: Vocabulary) -> TokenBatch:
+    """Stack N samples, each an image (3, H, W) and its caption, into one `TokenBatch`.
 
     With `num_workers > 0` every worker counts unknown words in its own copy of the vocabulary.
 
@@ -56,7 +56,7 @@ def collate(samples: Sequence[tuple[Float[Tensor, "c h w"], str]], vocabulary: V
     captions = [caption for _, caption in samples]
     _require_same_shape(images)
     tokens, mask = vocabulary.pad_batch([vocabulary.encode(caption) for caption in captions])
-    return Batch(torch.stack(images), tokens, mask, captions)
+    return TokenBatch(torch.stack(images), tokens, mask, captions)
 
 
 def _require_same_shape(images: list[Tensor]) -> None:
@@ -65,5 +65,5 @@ def _require_same_shape(images: list[Tensor]) -> None:
         if image.shape != expected:
             raise ValueError(
                 f"sample {i}: expected an image of shape {expected}, the size of sample 0, "
-                f"came {tuple(image.shape)}: make it RGB, resize and crop it first"
+                f"got {tuple(image.shape)}: make it RGB, resize and crop it first"
             )

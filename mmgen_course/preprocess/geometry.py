@@ -29,7 +29,7 @@ def resize_matrix(n_in: int, n_out: int, antialias: bool) -> Float[Tensor, "n_ou
                 [0., 1., 3., 3.]], dtype=torch.float64)
     """
     if n_in < 1 or n_out < 1:
-        raise ValueError(f"expected at least one pixel, came {n_in} -> {n_out}")
+        raise ValueError(f"expected at least one pixel, got {n_in} -> {n_out}")
     scale = n_in / n_out
     reach = max(scale, 1.0) if antialias else 1.0
     centres = (torch.arange(n_out, dtype=torch.float64) + 0.5) * scale
@@ -122,7 +122,7 @@ def crop(
     """
     *_, rows, columns = _window(image, (height, width))
     if not (0 <= top <= rows and 0 <= left <= columns):
-        raise ValueError(f"expected top in 0..{rows} and left in 0..{columns}, came {top} and {left}")
+        raise ValueError(f"expected top in 0..{rows} and left in 0..{columns}, got {top} and {left}")
     return image[..., top : top + height, left : left + width]
 
 
@@ -167,7 +167,7 @@ def _height_width(image: Tensor, size: Size) -> tuple[int, int]:
         short = min(height, width)
         size = (size * height // short, size * width // short)
     if min(size) < 1:
-        raise ValueError(f"expected at least 1x1 pixels, came size {size}")
+        raise ValueError(f"expected at least 1x1 pixels, got size {size}")
     return size
 
 

@@ -12,15 +12,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from mmgen_course.preprocess.geometry import (
-    aliasing_error,
-    center_crop,
-    crop,
-    lowpass,
-    random_crop,
-    resize,
-    resize_matrix,
-)
+from mmgen_course.preprocess.image import aliasing_error, center_crop, crop, lowpass, random_crop, resize, resize_matrix
 from mmgen_course.preprocess.text import mirror_words
 
 __all__ = [
@@ -44,12 +36,12 @@ def to_tensor(image: Image.Image | np.ndarray | Tensor) -> Float[Tensor, "c h w"
         tensor([[[0.0000, 0.2000, 1.0000]]])
     """
     if isinstance(image, Image.Image) and image.mode not in ("RGB", "L"):
-        raise ValueError(f"expected mode RGB or L, came {image.mode}: call image.convert('RGB') first")
+        raise ValueError(f"expected mode RGB or L, got {image.mode}: call image.convert('RGB') first")
     pixels = image if isinstance(image, Tensor) else np.array(image)
     if str(pixels.dtype).removeprefix("torch.") != "uint8":
-        raise ValueError(f"expected uint8 in [0, 255], came {pixels.dtype}: convert the values first")
+        raise ValueError(f"expected uint8 in [0, 255], got {pixels.dtype}: convert the values first")
     if 0 in pixels.shape or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
-        raise ValueError(f"expected (H, W, 3) or (H, W), came {tuple(pixels.shape)}: put the channels last")
+        raise ValueError(f"expected (H, W, 3) or (H, W), got {tuple(pixels.shape)}: put the channels last")
     return rearrange(torch.as_tensor(pixels), "h w ... -> (...) h w") / 255
 
 
@@ -66,10 +58,10 @@ def to_image(tensor: Float[Tensor, "c h w"]) -> np.ndarray:
         [[0, 51, 255]]
     """
     if tensor.shape[0] not in (1, 3):
-        raise ValueError(f"expected 3 channels or 1, came {tuple(tensor.shape)}: the layout is (C, H, W)")
+        raise ValueError(f"expected 3 channels or 1, got {tuple(tensor.shape)}: the layout is (C, H, W)")
     if not bool(((tensor >= 0) & (tensor <= 1)).all()):  # NaN is outside, too
         low, high = tensor.min().item(), tensor.max().item()
-        raise ValueError(f"expected values in [0, 1], came [{low:.3g}, {high:.3g}]: denormalise or clamp first")
+        raise ValueError(f"expected values in [0, 1], got [{low:.3g}, {high:.3g}]: denormalise or clamp first")
     levels = (255 * tensor).round().to(torch.uint8).cpu()
     return rearrange(levels, "c h w -> h w c").numpy() if len(levels) == 3 else levels[0].numpy()
 
@@ -145,5 +137,5 @@ def _per_channel(values: float | Sequence[float], image: Tensor) -> Tensor:
 
 def _positive(std: Tensor) -> Tensor:
     if not bool((std > 0).all()):
-        raise ValueError(f"expected std > 0, came {std.flatten().tolist()}: use 1.0 for no scaling")
+        raise ValueError(f"expected std > 0, got {std.flatten().tolist()}: use 1.0 for no scaling")
     return std

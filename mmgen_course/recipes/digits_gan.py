@@ -10,13 +10,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mmgen_course.data import digits, shipped
-from mmgen_course.data.real import DIGITS
+from mmgen_course.data.real import DIGITS, digit_images
 from mmgen_course.data.weights import load_weights, save_weights
 from mmgen_course.generators import gan
 from mmgen_course.generators.gan_nets import DigitDiscriminator, DigitGenerator
-from mmgen_course.recipes.digits_vae import digit_images
 from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe
-from mmgen_course.train import Play, Run, digest, ema, fit, mine, seeded
+from mmgen_course.train import Player, Run, digest, ema, fit, seeded, shard
 
 BATCH, RATE, DECAY, GAMMA = 64, 5e-4, 0.998, 0.1
 MEASURED_ON = 2000  # pictures
@@ -37,41 +36,43 @@ def labelled_digits() -> tuple[Images, Labels, Float[Tensor, "m 1 8 8"], Int[Ten
     return 2 * train - 1, labels[: len(train)], 2 * test - 1, labels[len(train) :]
 
 
-def plays(run: Run) -> tuple[list[Play], DigitGenerator]:
+def players(run: Run) -> tuple[list[Player], DigitGenerator]:
     """Both players of the digits, and the generator's average, which is what ships.
 
     Example:
-        >>> [play.name for play in plays(Run())[0]]
+        >>> [play.name for play in players(Run())[0]]
         ['discriminator', 'generator']
     """
     images, labels, _, _ = (part.to(run.device) for part in labelled_digits())
     run.config["digits"] = digest(images, labels)  # a checkpoint goes on with the same pictures only
-    maker = seeded(DigitGenerator, run.seed).to(run.device)
-    judge = seeded(DigitDiscriminator, run.seed + 1).to(run.device)
-    average = ema(maker, DECAY)
+    generator_net = seeded(DigitGenerator, run.seed).to(run.device)
+    discriminator = seeded(DigitDiscriminator, run.seed + 1).to(run.device)
+    average = ema(generator_net, DECAY)
 
     def noise() -> Tensor:
-        return mine(torch.randn(BATCH, maker.noise, generator=run.generator)).to(run.device)
+        return shard(torch.randn(BATCH, generator_net.noise, generator=run.generator)).to(run.device)
 
-    def judging() -> Tensor:
-        chosen = mine(torch.randint(len(images), (BATCH,), generator=run.generator)).to(run.device)
+    def discriminator_loss() -> Tensor:
+        chosen = shard(torch.randint(len(images), (BATCH,), generator=run.generator)).to(run.device)
         real, label = images[chosen], labels[chosen]
-        loss = gan.hinge_discriminator_loss(judge(real, label), judge(maker(noise(), label), label))
-        return loss + GAMMA * gan.r1_penalty(lambda x: judge(x, label), real)
+        loss = gan.hinge_discriminator_loss(
+            discriminator(real, label), discriminator(generator_net(noise(), label), label)
+        )
+        return loss + GAMMA * gan.r1_penalty(lambda x: discriminator(x, label), real)
 
-    def making() -> Tensor:
-        label = mine(torch.randint(maker.labels, (BATCH,), generator=run.generator)).to(run.device)
-        return gan.hinge_generator_loss(judge(maker(noise(), label), label))
+    def generator_loss() -> Tensor:
+        label = shard(torch.randint(generator_net.labels, (BATCH,), generator=run.generator)).to(run.device)
+        return gan.hinge_generator_loss(discriminator(generator_net(noise(), label), label))
 
-    adam = [torch.optim.Adam(net.parameters(), lr=RATE, betas=(0.0, 0.99)) for net in (judge, maker)]
+    adam = [torch.optim.Adam(net.parameters(), lr=RATE, betas=(0.0, 0.99)) for net in (discriminator, generator_net)]
     return [
-        Play("discriminator", judge, judging, adam[0]),
-        Play("generator", maker, making, adam[1], average=average),
+        Player("discriminator", discriminator, discriminator_loss, adam[0]),
+        Player("generator", generator_net, generator_loss, adam[1], average=average),
     ], cast(DigitGenerator, average.module)
 
 
 @torch.no_grad()
-def measure(maker: DigitGenerator, n: int = MEASURED_ON) -> Measured:
+def measure(generator_net: DigitGenerator, n: int = MEASURED_ON) -> Measured:
     """How good n digits are, and whether they are copies; all by comparison with real digits.
 
     "read as told": the share in which a support vector machine, trained on the real ones, reads the label. "nearest":
@@ -84,13 +85,13 @@ def measure(maker: DigitGenerator, n: int = MEASURED_ON) -> Measured:
     from sklearn.svm import SVC
 
     images, labels, tests, truth = labelled_digits()
-    judge = SVC(gamma=0.02, C=10).fit(_rows(images).numpy(), labels.numpy())
+    discriminator = SVC(gamma=0.02, C=10).fit(_rows(images).numpy(), labels.numpy())
     generator = torch.Generator().manual_seed(TEST_SEED)
-    told = torch.arange(n) % maker.labels
-    made = maker(torch.randn(n, maker.noise, generator=generator), told)
+    told = torch.arange(n) % generator_net.labels
+    made = generator_net(torch.randn(n, generator_net.noise, generator=generator), told)
     measured: Measured = {}
     for name, x, y in (("generated", made, told), ("real", tests, truth)):
-        measured[f"read as told: {name}"] = float((judge.predict(_rows(x).numpy()) == y.numpy()).mean())
+        measured[f"read as told: {name}"] = float((discriminator.predict(_rows(x).numpy()) == y.numpy()).mean())
         measured[f"nearest: {name}"] = (torch.cdist(_rows(x), _rows(images)).min(dim=1).values / 2).median().item()
     return measured
 
@@ -101,7 +102,7 @@ def _rows(images: Images) -> Float[Tensor, "n 64"]:
 
 def train(run: Run) -> Generator[Mapping[str, float], None, Measured]:
     """Train both networks from random weights, write the averaged generator, and return what `measure` says."""
-    players, average = plays(run)
+    players, average = players(run)
     labels = torch.arange(40) % average.labels
     noise = torch.randn(40, average.noise, generator=torch.Generator().manual_seed(TEST_SEED))
     yield from fit(players, run.steps, run, lambda: average(noise.to(run.device), labels.to(run.device)))
@@ -120,9 +121,9 @@ def load_digits_gan() -> DigitGenerator:
         >>> load_digits_gan()(torch.zeros(2, 16), torch.tensor([3, 8])).shape
         torch.Size([2, 1, 8, 8])
     """
-    maker = DigitGenerator()
-    load_weights(maker, shipped("weights/digits-gan.safetensors"))
-    return maker.eval()
+    generator_net = DigitGenerator()
+    load_weights(generator_net, shipped("weights/digits-gan.safetensors"))
+    return generator_net.eval()
 
 
 DIGITS_GAN = Recipe(

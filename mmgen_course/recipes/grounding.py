@@ -13,24 +13,24 @@ from torch import Tensor
 
 from mmgen_course.data import shipped
 from mmgen_course.data.weights import load_weights, save_weights
+from mmgen_course.features.classifier import load_classifier
 from mmgen_course.features.cnn import SmallCNN
 from mmgen_course.features.encoders import region_features, word_features
 from mmgen_course.features.glove import WordVectors, load_scene_vectors
-from mmgen_course.features.recogniser import load_recogniser
 from mmgen_course.fusion.grounding import Grounding, log_truth, word_loss
-from mmgen_course.recipes.claims import LOOK, claims, exchanged
 from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe, named
 from mmgen_course.scenes import BASE_WORDS, HELD_OUT_WORDS, TRAINING_WORDS, Scene, caption, render, splits
+from mmgen_course.scenes.false_captions import exchanged, true_and_false_captions
 from mmgen_course.scenes.words import EVERYTHING, Lexicon
-from mmgen_course.scenes.world import pick
-from mmgen_course.train import Run, mine, minimise, seeded
+from mmgen_course.scenes.world import APPEARANCE, pick
+from mmgen_course.train import Run, minimise, seeded, shard
 
 ALONE_FIRST = 0.1  # the share of the steps in which all pictures show one object
 ALONE_LATER = 0.25  # the share of pictures with one object afterwards
 SIDE = 8  # regions in a row, and in a column
 
 
-class Seen(NamedTuple):
+class GroundingOutput(NamedTuple):
     """What N captions of at most T words make of N pictures.
 
     `truth` (N, T): logit of each word's truth. `weights` (N, T, 64): where it looked, row by row from the top left;
@@ -47,7 +47,7 @@ class Seen(NamedTuple):
         return log_truth(self.truth, self.mask).exp()
 
 
-class Look(NamedTuple):
+class GroundingModel(NamedTuple):
     """The grounding model with all that turns pictures and captions into what it reads.
 
     Example:
@@ -68,7 +68,7 @@ class Look(NamedTuple):
         pictures: Float[Tensor, "n 3 32 32"],
         captions: Sequence[str],
         visible: Bool[Tensor, "n t regions"] | None = None,
-    ) -> Seen:
+    ) -> GroundingOutput:
         """Judge N captions by N pictures in [-1, 1]; `visible`: which regions each word may look at, all without it.
 
         Raises:
@@ -76,19 +76,19 @@ class Look(NamedTuple):
         """
         words, mask = word_features(captions, self.vectors)
         truth, weights = self.model(words, mask, region_features(pictures, self.trunk), visible)
-        return Seen(truth, weights, mask)
+        return GroundingOutput(truth, weights, mask)
 
 
-def load_grounding() -> Look:
+def load_grounding() -> GroundingModel:
     """The grounding model that ships with the course; how good it is stands in the data card.
 
     Raises:
         DataError: a file of weights or vectors is missing or was changed.
     """
-    vectors, trunk = load_scene_vectors(), load_recogniser().trunk
+    vectors, trunk = load_scene_vectors(), load_classifier().trunk
     model = Grounding(vectors.matrix.shape[1], trunk.dim)
     load_weights(model, shipped("weights/grounding.safetensors"))
-    return Look(model.eval(), trunk, vectors)
+    return GroundingModel(model.eval(), trunk, vectors)
 
 
 def train(run: Run) -> Generator[dict[str, float], None, Measured]:
@@ -105,27 +105,32 @@ def train(run: Run) -> Generator[dict[str, float], None, Measured]:
         ...     next(losses)["loss"] > 0
         True
     """
-    look = untrained(run.seed)
-    look.model.to(run.device)
-    yield from named(train_grounding(look, run.steps, run.generator, run=run))
-    look.model.cpu().eval()
-    save_weights(look.model, run.path)
-    return measure(look)
+    grounding = untrained(run.seed)
+    grounding.model.to(run.device)
+    yield from named(train_grounding(grounding, run.steps, run.generator, run=run))
+    grounding.model.cpu().eval()
+    save_weights(grounding.model, run.path)
+    return measure(grounding)
 
 
-def untrained(seed: int) -> Look:
+def untrained(seed: int) -> GroundingModel:
     """A grounding model with random weights, which depend on the seed alone.
 
     Example:
         >>> untrained(seed=0).model.training
         True
     """
-    vectors, trunk = load_scene_vectors(), load_recogniser().trunk
-    return Look(seeded(lambda: Grounding(vectors.matrix.shape[1], trunk.dim), seed), trunk, vectors)
+    vectors, trunk = load_scene_vectors(), load_classifier().trunk
+    return GroundingModel(seeded(lambda: Grounding(vectors.matrix.shape[1], trunk.dim), seed), trunk, vectors)
 
 
 def train_grounding(
-    look: Look, steps: int, generator: torch.Generator, batch: int = 64, rate: float = 3e-3, run: Run | None = None
+    grounding: GroundingModel,
+    steps: int,
+    generator: torch.Generator,
+    batch: int = 64,
+    rate: float = 3e-3,
+    run: Run | None = None,
 ) -> Iterator[float]:
     """Train on a true and a false caption for each picture, and yield the loss after each step.
 
@@ -139,18 +144,18 @@ def train_grounding(
     def one_batch() -> Tensor:
         n_alone = batch if run.step < ALONE_FIRST * steps else round(ALONE_LATER * batch)
         shown = [pick(alone if i < n_alone else pairs, generator) for i in range(batch)]
-        told = [claim for scene in shown for claim in claims(scene, generator)]
-        words, mask = word_features([claim.text for claim in told], look.vectors)
+        told = [labelled for scene in shown for labelled in true_and_false_captions(scene, generator)]
+        words, mask = word_features([labelled.text for labelled in told], grounding.vectors)
         true = torch.zeros(mask.shape, dtype=torch.bool)
-        true[mask] = torch.tensor([word for claim in told for word in claim.true])
-        regions = region_features(render(shown, generator=generator), look.trunk).repeat_interleave(2, dim=0)
-        words, mask, regions, true = (mine(each).to(run.device) for each in (words, mask, regions, true))
-        return word_loss(look.model(words, mask, regions).truth, mask, true)
+        true[mask] = torch.tensor([word for labelled in told for word in labelled.true])
+        regions = region_features(render(shown, generator=generator), grounding.trunk).repeat_interleave(2, dim=0)
+        words, mask, regions, true = (shard(each).to(run.device) for each in (words, mask, regions, true))
+        return word_loss(grounding.model(words, mask, regions).truth, mask, true)
 
-    return minimise(look.model, one_batch, steps, rate, run)
+    return minimise(grounding.model, one_batch, steps, rate, run)
 
 
-def measure(look: Look, n: int = 1000) -> Measured:
+def measure(grounding: GroundingModel, n: int = 1000) -> Measured:
     """How many captions are classified rightly, and how many words look at their object, over n pairs of each kind.
 
     Example:
@@ -162,21 +167,21 @@ def measure(look: Look, n: int = 1000) -> Measured:
         for name in ("held_out_synonyms", "held_out_compositions")
     )
     measured = {
-        "captions classified rightly, new scenes": accuracy(look, unseen),
-        "captions classified rightly, held-out compositions": accuracy(look, composed),
-        "captions classified rightly, held-out synonyms": accuracy(look, unseen, HELD_OUT_WORDS),
+        "captions classified rightly, new scenes": accuracy(grounding, unseen),
+        "captions classified rightly, held-out compositions": accuracy(grounding, composed),
+        "captions classified rightly, held-out synonyms": accuracy(grounding, unseen, HELD_OUT_WORDS),
     }
-    for name in LOOK:
-        found = pointing(look, composed, name)
+    for name in APPEARANCE:
+        found = pointing(grounding, composed, name)
         measured[f"{name} words that point at their object"] = found.hit.double().mean().item()
         measured[f"{name} words' attention on their object's half"] = found.share.double().mean().item()
-        measured[f"true caption preferred to exchanged {name}"] = truth_preferred(look, composed, name)
+        measured[f"true caption preferred to exchanged {name}"] = truth_preferred(grounding, composed, name)
     for wording, naming in {"shortest caption": ("position",), "without who is where": ("size", "style")}.items():
-        measured[f"the same for colour, {wording}"] = truth_preferred(look, composed, "colour", naming)
+        measured[f"the same for colour, {wording}"] = truth_preferred(grounding, composed, "colour", naming)
     return measured
 
 
-def accuracy(look: Look, scenes: Sequence[Scene], words: Lexicon = TRAINING_WORDS) -> float:
+def accuracy(grounding: GroundingModel, scenes: Sequence[Scene], words: Lexicon = TRAINING_WORDS) -> float:
     """The share of captions, a true and a false one for each scene, that are classified rightly; chance is 0.5.
 
     Example:
@@ -184,13 +189,17 @@ def accuracy(look: Look, scenes: Sequence[Scene], words: Lexicon = TRAINING_WORD
         True
     """
     generator = torch.Generator().manual_seed(TEST_SEED)
-    told = [claim for scene in scenes for claim in claims(scene, generator, words, anything=True)]
-    seen = look(render(list(scenes)).repeat_interleave(2, dim=0), [claim.text for claim in told])
-    true = torch.tensor([all(claim.true) for claim in told])
+    told = [
+        labelled for scene in scenes for labelled in true_and_false_captions(scene, generator, words, anything=True)
+    ]
+    seen = grounding(render(list(scenes)).repeat_interleave(2, dim=0), [labelled.text for labelled in told])
+    true = torch.tensor([all(labelled.true) for labelled in told])
     return ((seen.probability > 0.5) == true).double().mean().item()
 
 
-def truth_preferred(look: Look, scenes: Sequence[Scene], name: str, naming: Collection[str] = EVERYTHING) -> float:
+def truth_preferred(
+    grounding: GroundingModel, scenes: Sequence[Scene], name: str, naming: Collection[str] = EVERYTHING
+) -> float:
     """The share of pairs whose true caption is judged likelier than one that exchanges an attribute of the two.
 
     Chance is 0.5: all words can be found in the picture, and only whose they are is wrong. Pairs that agree in the
@@ -205,7 +214,7 @@ def truth_preferred(look: Look, scenes: Sequence[Scene], name: str, naming: Coll
     lies = [exchanged(scene, name) for scene in pairs]
     said, lie = ([caption(s, naming={*naming, name}, words=BASE_WORDS) for s in t] for t in (pairs, lies))
     pictures = render(pairs)
-    return (look(pictures, said).probability > look(pictures, lie).probability).double().mean().item()
+    return (grounding(pictures, said).probability > grounding(pictures, lie).probability).double().mean().item()
 
 
 class Pointing(NamedTuple):
@@ -218,7 +227,7 @@ class Pointing(NamedTuple):
     hit: Bool[Tensor, " n"]
 
 
-def pointing(look: Look, scenes: Sequence[Scene], name: str) -> Pointing:
+def pointing(grounding: GroundingModel, scenes: Sequence[Scene], name: str) -> Pointing:
     """Where the words for one attribute look, in plain captions of pairs that differ in it; other scenes are left out.
 
     Example:
@@ -227,15 +236,15 @@ def pointing(look: Look, scenes: Sequence[Scene], name: str) -> Pointing:
     """
     pairs = [s for s in scenes if s.relation and len({getattr(thing, name) for thing in s.objects}) == 2]
     texts = [caption(scene, words=BASE_WORDS) for scene in pairs]
-    maps = rearrange(look(render(pairs), texts).weights, "n t (row column) -> n t row column", row=SIDE)
+    maps = rearrange(grounding(render(pairs), texts).weights, "n t (row column) -> n t row column", row=SIDE)
     share, hit = [], []
     for scene, text, of_words in zip(pairs, texts, maps, strict=True):
         for thing in scene.objects:
             weights = of_words[text.split().index(getattr(thing, name))]  # (row, column)
             weights = weights if thing.position in ("top", "bottom") else weights.T
-            mine = weights[: SIDE // 2] if thing.position in ("top", "left") else weights[SIDE // 2 :]
-            share.append(mine.sum())
-            hit.append(mine.max() == weights.max())
+            shard = weights[: SIDE // 2] if thing.position in ("top", "left") else weights[SIDE // 2 :]
+            share.append(shard.sum())
+            hit.append(shard.max() == weights.max())
     return Pointing(torch.stack(share), torch.stack(hit))
 
 

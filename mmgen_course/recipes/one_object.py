@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mmgen_course.features.encoders import word_features
 from mmgen_course.features.glove import load_scene_vectors
-from mmgen_course.fusion import sentence
+from mmgen_course.fusion import masked_mean
 from mmgen_course.scenes import TRAINING_WORDS, Scene, caption, render, splits
 from mmgen_course.scenes.words import Lexicon
 
@@ -27,14 +27,14 @@ class Batch(NamedTuple):
     scenes: list[Scene]
 
 
-class OneObject:
+class SingleObjectScenes:
     """Draws scenes of one object, each time with other strays, other paraphrases and synonyms.
 
     Args:
         generator: whatever is random comes from it.
 
     Example:
-        >>> batch = OneObject(torch.Generator().manual_seed(0)).draw(4)
+        >>> batch = SingleObjectScenes(torch.Generator().manual_seed(0)).draw(4)
         >>> batch.images.shape, batch.condition.shape, {len(scene.objects) for scene in batch.scenes}
         (torch.Size([4, 3, 32, 32]), torch.Size([4, 50]), {1})
     """
@@ -72,4 +72,4 @@ class OneObject:
         return (self._means(captions) - self.mean) / self.std
 
     def _means(self, captions: Sequence[str]) -> Float[Tensor, "n 50"]:
-        return sentence(*word_features(captions, self.vectors))
+        return masked_mean(*word_features(captions, self.vectors))

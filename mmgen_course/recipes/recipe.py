@@ -104,9 +104,9 @@ def read_card(path: Path) -> Card:
     fields = json.loads(card_path(path).read_text(encoding="utf-8"))
     fields["measured"] = {what: float(value) for what, value in fields["measured"].items()}  # JSON writes 1.0 or 1
     card = Card(**fields)
-    came = _sha256(path)
-    if came != card.sha256:
-        raise ValueError(f"{card_path(path)} is the card of a file with sha256 {card.sha256}, {path} has {came}")
+    got = _sha256(path)
+    if got != card.sha256:
+        raise ValueError(f"{card_path(path)} is the card of a file with sha256 {card.sha256}, {path} has {got}")
     return card
 
 

@@ -5,24 +5,25 @@ from collections.abc import Generator
 import torch
 
 from mmgen_course.data.weights import save_weights
-from mmgen_course.features.recogniser import Recogniser, accuracy, random_scenes, train_recogniser
+from mmgen_course.features.classifier import SceneClassifier, accuracy, random_scenes
 from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe, named
+from mmgen_course.recipes.recogniser import train_classifier
 from mmgen_course.scenes import render
 from mmgen_course.train import Run, seeded
 
 MEASURED_ON = 20_000  # scenes, half of them pairs
 
 
-def measure(recogniser: Recogniser, n: int = MEASURED_ON) -> Measured:
+def measure(classifier: SceneClassifier, n: int = MEASURED_ON) -> Measured:
     """The share of attributes read rightly, over n scenes that training never showed, drawn with random strays.
 
     Example:
-        >>> measure(Recogniser(), n=2).keys() >= {"shape", "style", "scene"}
+        >>> measure(SceneClassifier(), n=2).keys() >= {"shape", "style", "scene"}
         True
     """
     generator = torch.Generator().manual_seed(TEST_SEED)
     scenes = random_scenes(n, generator, unseen=True)
-    read = [scene for part in render(scenes, generator=generator).split(1000) for scene in recogniser.read(part)]
+    read = [scene for part in render(scenes, generator=generator).split(1000) for scene in classifier.read(part)]
     return accuracy(scenes, read)
 
 
@@ -33,15 +34,15 @@ def train(run: Run) -> Generator[dict[str, float], None, Measured]:
         >>> import tempfile
         >>> from pathlib import Path
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     losses = train(Run(Path(folder, "recogniser.safetensors"), steps=2))
+        ...     losses = train(Run(Path(folder, "classifier.safetensors"), steps=2))
         ...     next(losses)["loss"] > 0
         True
     """
-    recogniser = seeded(Recogniser, run.seed).to(run.device)
-    yield from named(train_recogniser(recogniser, run.steps, run.generator, run=run))
-    recogniser.cpu().eval()
-    save_weights(recogniser, run.path)
-    return measure(recogniser)
+    classifier = seeded(SceneClassifier, run.seed).to(run.device)
+    yield from named(train_classifier(classifier, run.steps, run.generator, run=run))
+    classifier.cpu().eval()
+    save_weights(classifier, run.path)
+    return measure(classifier)
 
 
 RECOGNISER = Recipe(

@@ -12,15 +12,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mmgen_course.data import shipped
+from mmgen_course.data.captioned_scenes import SceneBatch, SingleObjectScenes
 from mmgen_course.data.weights import load_weights, save_weights
-from mmgen_course.features.recogniser import accuracy, load_recogniser
-from mmgen_course.generators.parts import in_parts
+from mmgen_course.features.classifier import accuracy, load_classifier
 from mmgen_course.generators.vae import elbo, gaussian_log_likelihood, reparameterise
 from mmgen_course.generators.vae_nets import SceneVAE
-from mmgen_course.recipes.one_object import Batch, OneObject
+from mmgen_course.layers import in_batches
 from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe, named
 from mmgen_course.scenes import caption
-from mmgen_course.train import Run, mine, minimise, seeded
+from mmgen_course.train import Run, minimise, seeded, shard
 
 LATENTS = 12
 BATCH, RATE = 64, 2e-3
@@ -29,7 +29,7 @@ WHITENED_BY = 5000  # captions that the directions of the conditions are taken f
 MEASURED_ON = 2000  # scenes of each split
 BRIEF = ("shape", "colour", "position", "background")  # what a brief caption names
 
-Say = Callable[[OneObject, Batch], Float[Tensor, "n 50"]]  # the conditions of a batch
+Say = Callable[[SingleObjectScenes, SceneBatch], Float[Tensor, "n 50"]]  # the conditions of a batch
 
 
 def negative_elbo(
@@ -55,18 +55,18 @@ def draw_all(vae: SceneVAE, z: Float[Tensor, "n d"], condition: Float[Tensor, "n
         torch.Size([3, 3, 32, 32])
     """
     with torch.no_grad():
-        return in_parts(vae.decode, z, condition)
+        return in_batches(vae.decode, z, condition)
 
 
-def captions_met(vae: SceneVAE, batch: Batch, noise: Float[Tensor, "n d"]) -> Measured:
+def captions_met(vae: SceneVAE, batch: SceneBatch, noise: Float[Tensor, "n d"]) -> Measured:
     """Draw each caption once, from the prior, and let the recogniser say which share of attributes is as named.
 
     Example:
-        >>> batch = OneObject(torch.Generator().manual_seed(0)).draw(2)
+        >>> batch = SingleObjectScenes(torch.Generator().manual_seed(0)).draw(2)
         >>> captions_met(SceneVAE(12).eval(), batch, torch.zeros(2, 12)).keys() >= {"shape", "scene"}
         True
     """
-    return accuracy(batch.scenes, load_recogniser().read(draw_all(vae, noise, batch.condition)))
+    return accuracy(batch.scenes, load_classifier().read(draw_all(vae, noise, batch.condition)))
 
 
 def learn(vae: SceneVAE, run: Run, say: Say, first: float) -> Iterator[dict[str, float]]:
@@ -78,14 +78,16 @@ def learn(vae: SceneVAE, run: Run, say: Say, first: float) -> Iterator[dict[str,
         say: gives the conditions of a batch.
         first: share of the steps of the first act, in which z is drawn from the prior.
     """
-    pairs, others = (OneObject(generator) for generator in (run.generator, torch.Generator().manual_seed(run.seed)))
+    pairs, others = (
+        SingleObjectScenes(generator) for generator in (run.generator, torch.Generator().manual_seed(run.seed))
+    )
     vae.decode.whiten.measure(say(others, others.draw(WHITENED_BY)))
     vae.to(run.device)
 
     def one_batch() -> Tensor:
         batch = pairs.draw(BATCH)
         drawn = batch.images, say(pairs, batch), torch.randn(BATCH, LATENTS, generator=run.generator)
-        images, condition, noise = (mine(part).to(run.device) for part in drawn)
+        images, condition, noise = (shard(part).to(run.device) for part in drawn)
         if run.step < first * run.steps:
             return -gaussian_log_likelihood(images, vae.decode(noise, condition), vae.sigma).mean()
         return negative_elbo(vae, images, condition, noise)
@@ -108,7 +110,7 @@ def measure(vae: SceneVAE, n: int = MEASURED_ON) -> Measured:
     measured: Measured = {}
     for split in ("train", "held_out_compositions"):
         generator = torch.Generator().manual_seed(TEST_SEED)
-        batch = OneObject(generator).draw(n, split)
+        batch = SingleObjectScenes(generator).draw(n, split)
         met = captions_met(vae, batch, torch.randn(n, vae.latents, generator=generator))
         q = vae.encode(batch.images, batch.condition)
         z = reparameterise(*q, torch.randn(n, vae.latents, generator=generator))
@@ -119,16 +121,16 @@ def measure(vae: SceneVAE, n: int = MEASURED_ON) -> Measured:
     return measured | {"sigma": vae.sigma.item()}
 
 
-def full(_: OneObject, batch: Batch) -> Float[Tensor, "n 50"]:
+def full(_: SingleObjectScenes, batch: SceneBatch) -> Float[Tensor, "n 50"]:
     """The conditions of captions that name everything: those that a batch brings along."""
     return batch.condition
 
 
-def brief(pairs: OneObject, batch: Batch) -> Float[Tensor, "n 50"]:
+def brief(pairs: SingleObjectScenes, batch: SceneBatch) -> Float[Tensor, "n 50"]:
     """The conditions of captions that leave out size and style, one for each scene of a batch.
 
     Example:
-        >>> pairs = OneObject(torch.Generator().manual_seed(0))
+        >>> pairs = SingleObjectScenes(torch.Generator().manual_seed(0))
         >>> brief(pairs, pairs.draw(2)).shape
         torch.Size([2, 50])
     """
@@ -146,11 +148,11 @@ def train_brief(run: Run) -> Generator[dict[str, float], None, Measured]:
 @torch.no_grad()
 def measure_brief(vae: SceneVAE, n: int = MEASURED_ON) -> Measured:
     """The share of copies with each attribute as in the original, and with all; and the terms of the ELBO."""
-    pairs = OneObject(torch.Generator().manual_seed(TEST_SEED))
+    pairs = SingleObjectScenes(torch.Generator().manual_seed(TEST_SEED))
     batch = pairs.draw(n)
     condition = brief(pairs, batch)
     q = vae.encode(batch.images, condition)
-    met = accuracy(batch.scenes, load_recogniser().read(draw_all(vae, q.mu, condition)))
+    met = accuracy(batch.scenes, load_classifier().read(draw_all(vae, q.mu, condition)))
     drawn = draw_all(vae, reparameterise(*q, torch.randn(n, vae.latents, generator=pairs.generator)), condition)
     bound, _, kl = elbo(gaussian_log_likelihood(batch.images, drawn, vae.sigma), *q)
     return {**met, "elbo": bound.item(), "kl": kl.item(), "sigma": vae.sigma.item()}

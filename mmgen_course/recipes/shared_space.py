@@ -15,33 +15,33 @@ from torch import Tensor, nn
 
 from mmgen_course.data import shipped
 from mmgen_course.data.weights import load_weights, save_weights
+from mmgen_course.features.classifier import load_classifier
 from mmgen_course.features.encoders import region_features, word_features
 from mmgen_course.features.glove import load_scene_vectors
-from mmgen_course.features.recogniser import load_recogniser
 from mmgen_course.fusion import (
     contrastive_loss,
     cosine_similarity,
     modality_gap,
     recall_at_k,
 )
-from mmgen_course.fusion.reader import TextReader
-from mmgen_course.recipes.negatives import change_one, neighbours, swap_one
+from mmgen_course.fusion.text_encoder import TextEncoder
 from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe, named
 from mmgen_course.scenes import HELD_OUT_WORDS, TRAINING_WORDS, Scene, caption, render, splits
+from mmgen_course.scenes.hard_negatives import change_one, hard_negative_pairs, swap_one
 from mmgen_course.scenes.words import Lexicon
-from mmgen_course.train import Run, mine, minimise, seeded
+from mmgen_course.train import Run, minimise, seeded, shard
 
 BATCH = 192  # pairs: that many images, and a caption of each
-PARTNERS = 48  # of these, scenes whose neighbour by `swap_one` is in the batch, too
+HARD_POSITIVES = 48  # of these, scenes whose neighbour by `swap_one` is in the batch, too
 PLAIN = 0.5  # of the captions in the plainest words: word order is learned from these first, the rest follow
 SEARCHED, JUDGED = 1000, 1000  # scenes to search among, and pairs of neighbours of each kind, when it is measured
 
 
-class ImageReader(nn.Module):
+class ImageEncoder(nn.Module):
     """8x8 regions of an image -> one vector: nine windows, half as wide as the image, then all of them at once.
 
     Example:
-        >>> ImageReader()(torch.zeros(2, 64, 48)).shape
+        >>> ImageEncoder()(torch.zeros(2, 64, 48)).shape
         torch.Size([2, 64])
     """
 
@@ -67,7 +67,7 @@ class SharedSpace(nn.Module):
 
     def __init__(self, order: bool = True) -> None:
         super().__init__()
-        self.image, self.text = ImageReader(), TextReader(order=order)
+        self.image, self.text = ImageEncoder(), TextEncoder(order=order)
         self.log_scale = nn.Parameter(torch.tensor(-math.log(0.07)))  # as CLIP begins
 
     @property
@@ -85,7 +85,7 @@ class Featurised:
     """What the space is trained on: scenes, the regions of one picture each, and captions drawn anew at each call."""
 
     def __init__(self, scenes: Sequence[Scene], generator: torch.Generator) -> None:
-        trunk, self.vectors = load_recogniser().trunk, load_scene_vectors()
+        trunk, self.vectors = load_classifier().trunk, load_scene_vectors()
         parts = [scenes[i : i + 1000] for i in range(0, len(scenes), 1000)]
         self.scenes, self.generator = list(scenes), generator
         self.regions = torch.cat([region_features(render(part, generator=generator), trunk) for part in parts])
@@ -100,25 +100,27 @@ class Featurised:
         return self.regions[chosen], *word_features(said, self.vectors)
 
 
-def train(run: Run, order: bool = True, partners: int = PARTNERS) -> Generator[dict[str, float], None, Measured]:
+def train(
+    run: Run, order: bool = True, hard_positives: int = HARD_POSITIVES
+) -> Generator[dict[str, float], None, Measured]:
     """Train a space from random weights, write it, and return what `measure` says.
 
     Args:
         run: as for every recipe.
-        order: whether the order of words is read; see `TextReader`.
+        order: whether the order of words is read; see `TextEncoder`.
         partners: how many scenes of a batch have their swapped neighbour in it, too.
     """
     generator = run.generator
     scenes = splits()["train"]
-    pairs = neighbours(scenes, swap_one, 8000, generator, held_out=False)
+    pairs = hard_negative_pairs(scenes, swap_one, 8000, generator, held_out=False)
     seen = Featurised([*scenes, *(scene for pair in pairs for scene in pair)], generator)
     space = seeded(partial(SharedSpace, order), run.seed).to(run.device)
 
     def one_batch() -> Tensor:
-        alone = torch.randint(len(scenes), (BATCH - 2 * partners,), generator=generator)
-        first = len(scenes) + 2 * torch.randint(len(pairs), (partners,), generator=generator)
+        alone = torch.randint(len(scenes), (BATCH - 2 * hard_positives,), generator=generator)
+        first = len(scenes) + 2 * torch.randint(len(pairs), (hard_positives,), generator=generator)
         batch = seen.draw(torch.cat([alone, first, first + 1]), PLAIN)
-        return space.loss(*(mine(each).to(run.device) for each in batch))
+        return space.loss(*(shard(each).to(run.device) for each in batch))
 
     yield from named(minimise(space, one_batch, run.steps, run=run))
     save_weights(space.cpu().eval(), run.path)
@@ -149,7 +151,7 @@ def measure(space: SharedSpace) -> Measured:
             measured |= {f"{name}, {way}, recall@{k}": recall_at_k(table, k) for k in (1, 5)}
         measured[f"{name}, modality gap"] = modality_gap(u, v)
     for name, kind in (("changed", change_one), ("swapped", swap_one)):
-        pairs = neighbours(splits()["held_out_compositions"], kind, JUDGED, generator, held_out=True)
+        pairs = hard_negative_pairs(splits()["held_out_compositions"], kind, JUDGED, generator, held_out=True)
         both = Featurised([scene for pair in pairs for scene in pair], generator)
         regions, *said = both.draw(torch.arange(2 * JUDGED))
         nearer = cosine_similarity(space.image(regions[::2]), space.text(*said))
@@ -198,6 +200,6 @@ SHARED_SPACE_EASY = Recipe(
     "weights/shared-space-easy.safetensors",
     "the same space trained without swapped neighbours in its batches, for comparison",
     steps=2400,
-    train=partial(train, partners=0),
+    train=partial(train, hard_positives=0),
     needs=NEEDS,
 )

@@ -13,18 +13,18 @@ import torch
 from torch import Tensor
 
 from mmgen_course.data import shipped
+from mmgen_course.data.captioned_scenes import CaptionedScenes
 from mmgen_course.data.weights import load_weights, save_weights
 from mmgen_course.evaluate import caption_match
 from mmgen_course.features.encoders import word_features
 from mmgen_course.features.glove import load_scene_vectors
 from mmgen_course.features.vectors import WordVectors
-from mmgen_course.generators.painter import Painter, PainterVAE
-from mmgen_course.generators.parts import in_parts
+from mmgen_course.generators.caption_decoder import CaptionDecoder, CaptionVAE
 from mmgen_course.generators.vae import elbo, gaussian_log_likelihood, reparameterise
-from mmgen_course.recipes.described import Described
+from mmgen_course.layers import in_batches
 from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe
 from mmgen_course.scenes import HELD_OUT_WORDS, TRAINING_WORDS, complete
-from mmgen_course.train import Play, Run, fit, mine, rate_at, seeded
+from mmgen_course.train import Player, Run, fit, seeded, shard, warmup_cosine
 
 LATENTS = 16
 BATCH, RATE = 64, 2e-3
@@ -46,7 +46,7 @@ def one_hot() -> WordVectors:
     return WordVectors(words, torch.eye(len(words)))
 
 
-def learn(vae: PainterVAE, run: Run, vectors: WordVectors | None = None) -> Generator[dict[str, float], None, None]:
+def learn(vae: CaptionVAE, run: Run, vectors: WordVectors | None = None) -> Generator[dict[str, float], None, None]:
     """Train in two acts, and yield the loss of each step, in nats per image.
 
     Args:
@@ -54,25 +54,25 @@ def learn(vae: PainterVAE, run: Run, vectors: WordVectors | None = None) -> Gene
         run: its steps are those of both acts together.
         vectors: of words; default: GloVe's.
     """
-    described = Described(run.generator, vectors)
-    sample = Described(torch.Generator().manual_seed(run.seed), vectors).draw(WHITENED_BY)
+    described = CaptionedScenes(run.generator, vectors)
+    sample = CaptionedScenes(torch.Generator().manual_seed(run.seed), vectors).draw(WHITENED_BY)
     vae.decode.whiten.measure(sample.words[sample.mask], floor=0.01)
     vae.to(run.device)
 
     def loss() -> Tensor:
         batch = described.draw(BATCH)
         drawn = batch.images, batch.words, batch.mask, torch.randn(BATCH, vae.latents, generator=run.generator)
-        images, words, mask, noise = (mine(part).to(run.device) for part in drawn)
-        read = vae.decode.read(words, mask)
+        images, words, mask, noise = (shard(part).to(run.device) for part in drawn)
+        text = vae.decode.read(words, mask)
         if run.step < CAPTION_FIRST * run.steps:
-            return -gaussian_log_likelihood(images, vae.decode.paint(noise, read)[0], vae.sigma).mean()
-        q = vae.encode(images, read)
-        painted, _ = vae.decode.paint(reparameterise(*q, noise), read)
+            return -gaussian_log_likelihood(images, vae.decode.paint(noise, text)[0], vae.sigma).mean()
+        q = vae.encode(images, text)
+        painted, _ = vae.decode.paint(reparameterise(*q, noise), text)
         return -elbo(gaussian_log_likelihood(images, painted, vae.sigma), *q).elbo
 
-    look = Described(torch.Generator().manual_seed(TEST_SEED), vectors).draw(32, "held_out_compositions")
+    look = CaptionedScenes(torch.Generator().manual_seed(TEST_SEED), vectors).draw(32, "held_out_compositions")
     z = torch.randn(32, vae.latents, generator=torch.Generator().manual_seed(TEST_SEED))
-    play = Play("loss", vae, loss, torch.optim.AdamW(vae.parameters(), lr=RATE), rate_at)
+    player = Player("loss", vae, loss, torch.optim.AdamW(vae.parameters(), lr=RATE), warmup_cosine)
 
     def samples() -> Tensor:
         vae.eval()
@@ -80,19 +80,19 @@ def learn(vae: PainterVAE, run: Run, vectors: WordVectors | None = None) -> Gene
         vae.train()
         return drawn
 
-    yield from fit([play], run.steps, run, samples)
+    yield from fit([player], run.steps, run, samples)
     vae.cpu().eval()
 
 
 @torch.no_grad()
-def draw(painter: Painter, captions: list[str], generator: torch.Generator, vectors: WordVectors) -> Tensor:
+def draw(decoder: CaptionDecoder, captions: list[str], generator: torch.Generator, vectors: WordVectors) -> Tensor:
     """One picture (N, 3, 32, 32) in [-1, 1] of each caption, from noise, 250 at a time."""
     words, mask = word_features(captions, vectors)
-    z = torch.randn(len(captions), painter.latents, generator=generator)
-    return in_parts(painter, z, words, mask).clamp(-1, 1)
+    z = torch.randn(len(captions), decoder.latents, generator=generator)
+    return in_batches(decoder, z, words, mask).clamp(-1, 1)
 
 
-def measure(painter: Painter, vectors: WordVectors | None = None, n: int = MEASURED_ON) -> Measured:
+def measure(decoder: CaptionDecoder, vectors: WordVectors | None = None, n: int = MEASURED_ON) -> Measured:
     """The share of pictures that show everything their caption names, one picture a caption.
 
     For scenes of one object and of two: captions of training compositions, of held-out ones, the same with the style
@@ -100,12 +100,12 @@ def measure(painter: Painter, vectors: WordVectors | None = None, n: int = MEASU
     also the share of pictures that are right in each attribute.
 
     Example:
-        >>> sorted(measure(Painter(16).eval(), n=2))[:2]
+        >>> sorted(measure(CaptionDecoder(16).eval(), n=2))[:2]
         ['one object, held-out compositions', 'one object, held-out compositions with the style open']
     """
     generator = torch.Generator().manual_seed(TEST_SEED)
     vectors = vectors or load_scene_vectors()
-    described = Described(generator, vectors)
+    described = CaptionedScenes(generator, vectors)
     measured: Measured = {}
     for objects, pairs in (("one object", 0.0), ("two objects", 1.0)):
         for kind, split, naming, words in (
@@ -117,7 +117,7 @@ def measure(painter: Painter, vectors: WordVectors | None = None, n: int = MEASU
             says = {"naming": naming} if naming else {}
             captions = described.draw(n, split, pairs, words=words, **says).captions
             full = [complete(caption, generator) for caption in captions]
-            match = caption_match(draw(painter, full, generator, vectors), captions)
+            match = caption_match(draw(decoder, full, generator, vectors), captions)
             measured[f"{objects}, {kind}"] = match.share.value
             if kind == "held-out compositions":
                 measured |= {f"{objects}, {kind}, {name}": share.value for name, share in match.attributes.items()}
@@ -133,13 +133,13 @@ def train(run: Run, order: bool = True, glove: bool = True) -> Generator[dict[st
         glove: whether words come as GloVe's vectors, or as one-hot vectors.
     """
     vectors = None if glove else one_hot()
-    vae = seeded(partial(PainterVAE, LATENTS, 50 if vectors is None else len(vectors), order), run.seed)
+    vae = seeded(partial(CaptionVAE, LATENTS, 50 if vectors is None else len(vectors), order), run.seed)
     yield from learn(vae, run, vectors)
     save_weights(vae.decode, run.path)
     return measure(vae.decode, vectors)
 
 
-def load_painter(recipe: Recipe | None = None) -> Painter:
+def load_text_to_image(recipe: Recipe | None = None) -> CaptionDecoder:
     """The painter that ships with the course, in evaluation mode, or one of those trained for comparison.
 
     Args:
@@ -149,13 +149,13 @@ def load_painter(recipe: Recipe | None = None) -> Painter:
         DataError: the file of its weights is missing or was changed.
 
     Example:
-        >>> load_painter().latents
+        >>> load_text_to_image().latents
         16
     """
     words = len(one_hot()) if recipe is TEXT_TO_IMAGE_ONE_HOT else 50
-    painter = Painter(LATENTS, words, order=recipe is not TEXT_TO_IMAGE_BAG)
-    load_weights(painter, shipped((recipe or TEXT_TO_IMAGE).file))
-    return painter.eval()
+    decoder = CaptionDecoder(LATENTS, words, order=recipe is not TEXT_TO_IMAGE_BAG)
+    load_weights(decoder, shipped((recipe or TEXT_TO_IMAGE).file))
+    return decoder.eval()
 
 
 TEXT_TO_IMAGE = Recipe(

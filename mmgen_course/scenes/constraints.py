@@ -13,7 +13,7 @@ from mmgen_course.scenes.world import (
     ATTRIBUTES,
     BACKGROUNDS,
     COLOURS,
-    PLACES,
+    RELATION_POSITIONS,
     SHAPES,
     SIZES,
     STYLES,
@@ -117,7 +117,7 @@ def _fill(said: ObjectConstraints, place: str, generator: torch.Generator | None
 
 def possible_places(things: tuple[ObjectConstraints, ...]) -> tuple[tuple[str, ...], ...]:
     """Every way to place the objects that agrees with what is said of their positions."""
-    ways = tuple((place,) for place in ALONE) if len(things) == 1 else tuple(PLACES.values())
+    ways = tuple((place,) for place in ALONE) if len(things) == 1 else tuple(RELATION_POSITIONS.values())
     said = [thing.position for thing in things]
     fits = tuple(way for way in ways if all(s in (None, w) for s, w in zip(said, way, strict=True)))
     if not fits:

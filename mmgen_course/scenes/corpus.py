@@ -40,7 +40,7 @@ def _kind(templates: str, meanings: dict[str, str], values: Sequence[str] = ()) 
     )
 
 
-KINDS = (
+WORD_KINDS = (
     _kind(
         "the {thing} is {word} | she paints the {thing} {word} | {word} paint for the {thing} "
         "| the colour of the {thing} is {word} | as {word} as the {thing} | the {word} {thing} "
@@ -122,7 +122,7 @@ def prose(n: int, generator: torch.Generator) -> list[list[str]]:
         ['the colour of the lagoon is cyan', 'green paint for the frog']
     """
     # a kind comes up as often as it has words
-    kinds = [kind for kind in KINDS for words in kind.meanings for _ in words]
+    kinds = [kind for kind in WORD_KINDS for words in kind.meanings for _ in words]
     return [_sentence(pick(kinds, generator), generator) for _ in range(n)]
 
 

@@ -165,9 +165,9 @@ def render(
         (torch.Size([1, 3, 32, 32]), [8.0, -8.0, -8.0])
     """
     if not scenes:
-        raise ValueError("render needs at least one scene; an empty list came")
+        raise ValueError("render needs at least one scene; got an empty list")
     if not 16 <= size <= 256:
-        raise ValueError(f"size must be between 16 and 256 pixels; {size} came")
+        raise ValueError(f"size must be between 16 and 256 pixels; got {size}")
     codes, backgrounds = encode(scenes)
     # drawn for all scenes at once, so that how they are cut into chunks cannot change a picture
     noise = torch.zeros(len(scenes), 2, 8)

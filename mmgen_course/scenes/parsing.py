@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from mmgen_course.scenes.constraints import Constraints, ObjectConstraints, possible_places
 from mmgen_course.scenes.words import MEANINGS
-from mmgen_course.scenes.world import BACKGROUNDS, PLACES
+from mmgen_course.scenes.world import BACKGROUNDS, RELATION_POSITIONS
 
 # A caption is cut into phrases, each written as one letter; what a letter stands for is a pattern over words. The
 # longer phrase comes first where two begin with the same word.
@@ -101,7 +101,7 @@ def parse(text: str) -> Constraints:
     objects = [[*groups["x"], *groups.get("z", ())], [*groups.get("y", ())]]
     things = [_object([(letters[k], phrases[k]) for k in places]) for places in objects if places]
     if "r" in groups:
-        places = PLACES[_relation(phrases[groups["r"].start])]
+        places = RELATION_POSITIONS[_relation(phrases[groups["r"].start])]
         things = [thing.say("position", place) for thing, place in zip(things, places, strict=True)]
     if "y" in groups and groups["y"].start < groups["x"].start:
         things.reverse()  # in the order of mention

@@ -47,7 +47,7 @@ HELD_OUT_WORDS: Lexicon = {**{word: (unseen,) for word, (_, unseen) in SYNONYMS.
 OPENINGS = ["{}", "there is {}", "a picture of {}", "this image shows {}"]
 THING_BEFORE = "a {adjectives} {noun}"
 THING_BEHIND = "a {noun} that is {adjectives}"
-PLACES = {
+POSITION_PHRASES = {
     "centre": "in the centre | in the middle | at the centre",
     "top left": "in the top left | in the top left corner | at the upper left",
     "top right": "in the top right | in the top right corner | at the upper right",
@@ -135,7 +135,7 @@ def templates(scene: Scene, naming: Collection[str]) -> list[str]:
     """
     placed = "position" in naming
     if scene.relation is None:
-        place = PLACES[scene.objects[0].position] if placed else ""
+        place = POSITION_PHRASES[scene.objects[0].position] if placed else ""
         cores = [f"{{0}} {where}".strip() for where in place.split(" | ")]
     elif placed:
         inverse = RELATIONS[RELATIONS.index(scene.relation) ^ 1]

@@ -36,7 +36,7 @@ ALONE = POSITIONS[:5]
 Relation = Literal["left of", "right of", "above", "below"]
 RELATIONS: tuple[Relation, ...] = get_args(Relation)
 # "A left of B" puts A in the left half and B in the right half.
-PLACES: dict[str, tuple[str, str]] = {
+RELATION_POSITIONS: dict[str, tuple[str, str]] = {
     "left of": ("left", "right"),
     "right of": ("right", "left"),
     "above": ("top", "bottom"),
@@ -96,7 +96,7 @@ class Scene:
         object.__setattr__(self, "objects", ordered)
         places = tuple(thing.position for thing in ordered)
         alone = len(places) == 1 and places[0] in ALONE
-        if not alone and places not in PLACES.values():
+        if not alone and places not in RELATION_POSITIONS.values():
             raise ValueError(
                 f"objects at {places} make no scene: one object stands at one of {ALONE}, "
                 "two stand left and right or top and bottom"
@@ -111,9 +111,9 @@ class Scene:
             >>> Scene.pair(ball, "below", box) == Scene.pair(box, "above", ball)
             True
         """
-        if relation not in PLACES:
-            raise ValueError(f"relation {relation!r} does not exist; there are: {', '.join(PLACES)}")
-        here, there = PLACES[relation]
+        if relation not in RELATION_POSITIONS:
+            raise ValueError(f"relation {relation!r} does not exist; there are: {', '.join(RELATION_POSITIONS)}")
+        here, there = RELATION_POSITIONS[relation]
         return cls((replace(first, position=here), replace(second, position=there)), background)
 
     @property

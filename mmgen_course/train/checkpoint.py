@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from mmgen_course.data.errors import OtherTraining, WrongWeights
 from mmgen_course.data.weights import read_tensors, write_tensors
-from mmgen_course.train.play import Play
+from mmgen_course.train.player import Player
 
 OWN, GLOBAL = "random/own", "random/global"
 
 
 def write_checkpoint(
-    path: Path, plays: Sequence[Play], generator: torch.Generator, depends_on: Mapping[str, Any], step: int
+    path: Path, players: Sequence[Player], generator: torch.Generator, depends_on: Mapping[str, Any], step: int
 ) -> None:
     """Write the whole state of a training after a number of steps; a kill half-way leaves the file before it.
 
@@ -31,16 +31,16 @@ def write_checkpoint(
         step: how many steps were taken.
     """
     tensors = {OWN: generator.get_state(), GLOBAL: torch.get_rng_state()}
-    for name, module in _modules(plays):
+    for name, module in _modules(players):
         tensors |= {f"{name}/{key}": value for key, value in module.state_dict().items()}
-    for play in plays:
-        tensors |= {f"{play.name}/optimiser/{key}": value for key, value in _memory(play.optimiser)}
+    for player in players:
+        tensors |= {f"{player.name}/optimiser/{key}": value for key, value in _memory(player.optimiser)}
     # copies, because safetensors refuses tensors that share their storage
     write_tensors({name: value.clone() for name, value in tensors.items()}, path, {"step": step, "of": depends_on})
 
 
 def read_checkpoint(
-    path: Path, plays: Sequence[Play], generator: torch.Generator, depends_on: Mapping[str, Any]
+    path: Path, players: Sequence[Player], generator: torch.Generator, depends_on: Mapping[str, Any]
 ) -> int:
     """Put a training back where `write_checkpoint` left it, all of it or nothing, and return the step.
 
@@ -49,29 +49,29 @@ def read_checkpoint(
         WrongWeights: the models are others.
         DamagedWeights: the file cannot be read.
     """
-    came, about = read_tensors(path)
+    got, about = read_tensors(path)
     was: Any = about["of"]
     if differs := _differences(was, depends_on):
         remedy = "Go on with what it was begun with, or remove it to begin anew."
         raise OtherTraining(path, "a checkpoint of this training", "differences", differs, remedy)
-    states = {name: _below(f"{name}/", came) for name, _ in _modules(plays)}
-    if faults := [fault for name, module in _modules(plays) for fault in _faults(name, module, states[name])]:
+    states = {name: _below(f"{name}/", got) for name, _ in _modules(players)}
+    if faults := [fault for name, module in _modules(players) for fault in _faults(name, module, states[name])]:
         raise WrongWeights(path, "the models of this training", "faults", faults, "Remove it to begin anew.")
-    for name, module in _modules(plays):
+    for name, module in _modules(players):
         module.load_state_dict(states[name])
-    for play in plays:
-        _remember(play.optimiser, _below(f"{play.name}/optimiser/", came))
-    generator.set_state(came[OWN])
-    torch.set_rng_state(came[GLOBAL])
+    for player in players:
+        _remember(player.optimiser, _below(f"{player.name}/optimiser/", got))
+    generator.set_state(got[OWN])
+    torch.set_rng_state(got[GLOBAL])
     step: Any = about["step"]
     return step
 
 
-def _modules(plays: Sequence[Play]) -> Iterator[tuple[str, nn.Module]]:
-    for play in plays:
-        yield f"{play.name}/model", play.model
-        if play.average is not None:
-            yield f"{play.name}/average", play.average
+def _modules(players: Sequence[Player]) -> Iterator[tuple[str, nn.Module]]:
+    for player in players:
+        yield f"{player.name}/model", player.model
+        if player.average is not None:
+            yield f"{player.name}/average", player.average
 
 
 def _memory(optimiser: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
@@ -95,9 +95,9 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def _faults(name: str, module: nn.Module, came: Mapping[str, Tensor]) -> list[str]:
+def _faults(name: str, module: nn.Module, got: Mapping[str, Tensor]) -> list[str]:
     want = {key: value.shape for key, value in module.state_dict().items()}
-    have = {key: value.shape for key, value in came.items()}
+    have = {key: value.shape for key, value in got.items()}
     return sorted(f"{name}/{key}" for key in want.keys() | have.keys() if want.get(key) != have.get(key))
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
 from mmgen_course.train.parallel import mean_over_processes, shared_gradients
-from mmgen_course.train.play import Play, rate_at
+from mmgen_course.train.player import Player, warmup_cosine
 from mmgen_course.train.run import Run, Samples
 
 
@@ -21,7 +21,7 @@ def minimise(
 ) -> Iterator[float]:
     """Train one model for a number of steps, and yield the loss of each: `fit` with one play.
 
-    AdamW, its learning rate following `rate_at`, up to `rate`.
+    AdamW, its learning rate following `warmup_cosine`, up to `rate`.
 
     Raises:
         FloatingPointError: as `fit` does.
@@ -36,20 +36,20 @@ def minimise(
         >>> losses[-1] < 1e-3 < losses[0]
         True
     """
-    play = Play("loss", model, loss, torch.optim.AdamW(model.parameters(), lr=rate), rate_at)
-    for losses in fit([play], steps, run):
+    player = Player("loss", model, loss, torch.optim.AdamW(model.parameters(), lr=rate), warmup_cosine)
+    for losses in fit([player], steps, run):
         yield losses["loss"]
 
 
 def fit(
-    plays: Sequence[Play], steps: int, run: Run | None = None, samples: Samples | None = None
+    players: Sequence[Player], steps: int, run: Run | None = None, samples: Samples | None = None
 ) -> Iterator[dict[str, float]]:
     """Train for a number of steps, and yield the losses of each by name; a play of several times gives its last.
 
     The plays take turns in their order. All models are left in training mode. With a `run`, there is a checkpoint at
     each of its intervals, from which the training can go on; it ends early at Ctrl-C or at a loss that is not finite,
     with whole steps taken, and says so in `run.stopped`. Under `torchrun`, gradients and losses are means over all
-    processes; let each loss keep its share of the batch with `mine`.
+    processes; let each loss keep its share of the batch with `shard`.
 
     Args:
         plays: the players, each with a name of its own.
@@ -67,28 +67,28 @@ def fit(
         >>> from mmgen_course.train import seeded
         >>> x, y = (seeded(lambda: nn.Linear(1, 1, bias=False), seed) for seed in (0, 1))
         >>> gap = lambda: (x.weight - y.weight).square().sum()  # one runs after the other, which runs away
-        >>> plays = [Play("near", x, gap, torch.optim.SGD(x.parameters(), lr=0.1))]
-        >>> plays += [Play("far", y, lambda: -gap(), torch.optim.SGD(y.parameters(), lr=0.1))]
-        >>> [sorted(losses) for losses in fit(plays, steps=2)]
+        >>> players = [Player("near", x, gap, torch.optim.SGD(x.parameters(), lr=0.1))]
+        >>> players += [Player("far", y, lambda: -gap(), torch.optim.SGD(y.parameters(), lr=0.1))]
+        >>> [sorted(losses) for losses in fit(players, steps=2)]
         [['far', 'near'], ['far', 'near']]
     """
-    if len({play.name for play in plays}) < len(plays):
-        raise ValueError(f"expected a name of its own for each play; came {[play.name for play in plays]}")
-    rates = [[group["lr"] for group in play.optimiser.param_groups] for play in plays]
-    objectives = [shared_gradients(play.model, play.loss) for play in plays]
-    for play in plays:
-        play.model.train()
+    if len({player.name for player in players}) < len(players):
+        raise ValueError(f"expected a name of its own for each play; got {[player.name for player in players]}")
+    rates = [[group["lr"] for group in player.optimiser.param_groups] for player in players]
+    objectives = [shared_gradients(player.model, player.loss) for player in players]
+    for player in players:
+        player.model.train()
     run = run or Run()
-    with run.begun(plays, samples):
+    with run.begun(players, samples):
         while run.step < steps and not run.is_over():
             try:
                 losses = {}
-                for play, rate, objective in zip(plays, rates, objectives, strict=True):
-                    for group, highest in zip(play.optimiser.param_groups, rate, strict=True):
-                        group["lr"] = highest * play.schedule(run.step, steps)
-                    with _others_still(play, plays):
-                        for _ in range(play.times):
-                            losses[play.name] = _step(play, objective, run)
+                for player, rate, objective in zip(players, rates, objectives, strict=True):
+                    for group, highest in zip(player.optimiser.param_groups, rate, strict=True):
+                        group["lr"] = highest * player.schedule(run.step, steps)
+                    with _others_still(player, players):
+                        for _ in range(player.times):
+                            losses[player.name] = _step(player, objective, run)
             except FloatingPointError as error:
                 run.fail(error)
                 return
@@ -96,28 +96,30 @@ def fit(
             yield losses
 
 
-def _step(play: Play, objective: Callable[[], Tensor], run: Run) -> float:
+def _step(player: Player, objective: Callable[[], Tensor], run: Run) -> float:
     with torch.autocast(run.device.type, torch.bfloat16, enabled=run.bf16):
         value = objective()
-    came = mean_over_processes(value)
-    if not math.isfinite(came):
-        raise FloatingPointError(f"the loss '{play.name}' is {came} at step {run.step}: lower the learning rate")
-    play.optimiser.zero_grad()
+    got = mean_over_processes(value)
+    if not math.isfinite(got):
+        raise FloatingPointError(f"the loss '{player.name}' is {got} at step {run.step}: lower the learning rate")
+    player.optimiser.zero_grad()
     value.backward()
-    norm = get_total_norm([p.grad for p in play.model.parameters() if p.grad is not None]).item()
+    norm = get_total_norm([p.grad for p in player.model.parameters() if p.grad is not None]).item()
     if not math.isfinite(norm):
-        raise FloatingPointError(f"the gradient of '{play.name}' is {norm} at step {run.step}: lower the learning rate")
-    play.optimiser.step()
-    if play.average is not None:
-        play.average.update_parameters(play.model)
-    return came
+        raise FloatingPointError(
+            f"the gradient of '{player.name}' is {norm} at step {run.step}: lower the learning rate"
+        )
+    player.optimiser.step()
+    if player.average is not None:
+        player.average.update_parameters(player.model)
+    return got
 
 
 @contextmanager
-def _others_still(play: Play, plays: Sequence[Play]) -> Iterator[None]:
+def _others_still(player: Player, players: Sequence[Player]) -> Iterator[None]:
     """No gradient reaches the parameters of the other players in this block: neither moved nor paid for."""
-    own = set(play.model.parameters())
-    still = [p for other in plays for p in other.model.parameters() if p.requires_grad and p not in own]
+    own = set(player.model.parameters())
+    still = [p for other in players for p in other.model.parameters() if p.requires_grad and p not in own]
     for parameter in still:
         parameter.requires_grad_(False)
     try:

@@ -1,6 +1,6 @@
 """The same training in several processes, one a GPU or a machine: `torchrun` starts them, this module joins them.
 
-Each process draws the whole batch from the same seed and keeps its share with `mine`; gradients are averaged by
+Each process draws the whole batch from the same seed and keeps its share with `shard`; gradients are averaged by
 PyTorch's DistributedDataParallel. So with any number of processes the training is the same, up to rounding. What one
 image learns from the others of its batch is the exception: batch normalisation and contrastive losses see a share.
 """
@@ -50,21 +50,21 @@ def is_first() -> bool:
     return not distributed.is_initialized() or distributed.get_rank() == 0
 
 
-def mine(batch: Batch) -> Batch:
+def shard(batch: Batch) -> Batch:
     """This process's share of a batch that all processes drew alike: the whole of it if there is one process.
 
     Raises:
         ValueError: the batch cannot be dealt out evenly, so that means of the shares would not be the batch's.
 
     Example:
-        >>> mine(torch.arange(4)), mine(["a", "b"])
+        >>> shard(torch.arange(4)), shard(["a", "b"])
         (tensor([0, 1, 2, 3]), ['a', 'b'])
     """
     if not distributed.is_initialized():
         return batch
     rank, world = distributed.get_rank(), distributed.get_world_size()
     if len(batch) % world:
-        raise ValueError(f"expected a batch that {world} processes can share evenly; came {len(batch)}")
+        raise ValueError(f"expected a batch that {world} processes can share evenly; got {len(batch)}")
     return batch[rank::world]
 
 

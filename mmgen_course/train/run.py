@@ -21,7 +21,7 @@ from torch import Tensor
 from mmgen_course.data.atomic import replacing
 from mmgen_course.train.checkpoint import read_checkpoint, write_checkpoint
 from mmgen_course.train.parallel import any_process, is_first
-from mmgen_course.train.play import Play
+from mmgen_course.train.player import Player
 
 CPU = torch.device("cpu")
 Samples = Callable[[], Float[Tensor, "n c h w"]]
@@ -98,7 +98,7 @@ class Run:
             ValueError: this run writes nothing.
         """
         if self.to is None:
-            raise ValueError("expected a Run with a file to write its result to; came one without: Run(Path(...))")
+            raise ValueError("expected a Run with a file to write its result to; got one without: Run(Path(...))")
         return self.to
 
     @property
@@ -112,16 +112,16 @@ class Run:
         return self.checkpoint.with_suffix(".samples.png")
 
     @contextmanager
-    def begun(self, plays: Sequence[Play], samples: Samples | None) -> Iterator[None]:
+    def begun(self, players: Sequence[Player], samples: Samples | None) -> Iterator[None]:
         """The whole of a training: go on from a checkpoint if need be; Ctrl-C ends it after a whole step."""
         if self.step:
             raise ValueError(f"this Run has taken {self.step} steps already: make a new one for each training")
-        self._plays, self._samples = plays, samples
+        self._plays, self._samples = players, samples
         if self.to is None:
             yield
             return
         if self.resume and self.checkpoint.exists():
-            self.step = self._saved = read_checkpoint(self.checkpoint, plays, self.generator, self._depends_on())
+            self.step = self._saved = read_checkpoint(self.checkpoint, players, self.generator, self._depends_on())
         with _deferring_interrupts(self._interrupt):
             yield
         if self.step > self._saved and not self.stopped:

@@ -16,7 +16,7 @@ from mmgen_course.verdicts.pictures import Picture, is_like_a_picture, pictures
 
 MOST = 6  # rows and columns of a table
 MISSING = "-"
-DIGITS = (4, 6, 9, 17)  # the first number of them that tells expected and came apart
+DIGITS = (4, 6, 9, 17)  # the first number of them that tells the two apart
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Table:
 Evidence = list[Table | Picture]
 
 
-def evidence(expected: Any, came: Any, tolerance: float = 1e-4) -> Evidence:
+def evidence(expected: Any, got: Any, tolerance: float = 1e-4) -> Evidence:
     """Tables and pictures of the first difference of two values; none if they cannot be put side by side.
 
     Example:
@@ -47,16 +47,16 @@ def evidence(expected: Any, came: Any, tolerance: float = 1e-4) -> Evidence:
         ['Picture', 'Picture', 'Picture', 'Table', 'Table']
     """
     try:
-        return _evidence(expected, came, tolerance)
+        return _evidence(expected, got, tolerance)
     except Exception:  # raised by methods of what came; the verdict's sentence says what is wrong with it
         return []
 
 
-def _evidence(expected: Any, came: Any, tolerance: float) -> Evidence:
-    found = first_difference(expected, came, tolerance)
+def _evidence(expected: Any, got: Any, tolerance: float) -> Evidence:
+    found = first_difference(expected, got, tolerance)
     if found is None:
         return []
-    want, have = found.expected, found.came
+    want, have = found.expected, found.got
     if isinstance(want, Tensor) and want.ndim:
         return _of_tensors(want, have, tolerance) if _comparable(want, have) else []
     if isinstance(want, Mapping | tuple | list):
@@ -64,7 +64,7 @@ def _evidence(expected: Any, came: Any, tolerance: float) -> Evidence:
     if isinstance(want, str) and isinstance(have, str) and max(len(want), len(have)) > 40:
         return _of_long_texts(want, have)
     if found.path:
-        around, beside = expected, came
+        around, beside = expected, got
         for step in found.path[:-1]:
             around, beside = around[step], beside[step]
         parts = around.values() if isinstance(around, Mapping) else around
@@ -73,38 +73,38 @@ def _evidence(expected: Any, came: Any, tolerance: float) -> Evidence:
     return [_side_by_side("The values", [("value", want, have, True)])]
 
 
-def _comparable(expected: Tensor, came: Any) -> bool:
-    if not isinstance(came, Tensor) or came.layout != torch.strided or came.device != expected.device:
+def _comparable(expected: Tensor, got: Any) -> bool:
+    if not isinstance(got, Tensor) or got.layout != torch.strided or got.device != expected.device:
         return False
-    both_floating = expected.is_floating_point() and came.is_floating_point()
-    return expected.shape == came.shape and (both_floating or expected.dtype == came.dtype)
+    both_floating = expected.is_floating_point() and got.is_floating_point()
+    return expected.shape == got.shape and (both_floating or expected.dtype == got.dtype)
 
 
 # ---- numbers, texts, lists, dicts: a row for each part
 
 
 def _side_by_side(caption: str, parts: list[tuple[str, Any, Any, bool]]) -> Table:
-    """A row for each (name, expected, came, whether they differ)."""
+    """A row for each (name, expected, got, whether they differ)."""
     wrong = [differs for *_, differs in parts]
     wants, haves = _texts([part[1] for part in parts], [part[2] for part in parts], wrong)
     rows = tuple(
         (brief(part[0]).strip("'"), ((want, False), (have, differs)))
         for part, want, have, differs in zip(parts, wants, haves, wrong, strict=True)
     )
-    return Table(caption, ("expected", "came"), rows)
+    return Table(caption, ("expected", "got"), rows)
 
 
 class _Missing:
     """Stands for a part that is not there."""
 
 
-def _of_parts(expected: Any, came: Any, tolerance: float) -> Evidence:
+def _of_parts(expected: Any, got: Any, tolerance: float) -> Evidence:
     """Part by part, around the first that differs or that only one of the two has."""
     named = isinstance(expected, Mapping)
-    if not isinstance(came, Mapping if named else tuple | list):
+    if not isinstance(got, Mapping if named else tuple | list):
         return []
-    size = max(len(expected), len(came))
-    shown = came if named else came[: len(expected) + MOST]  # a list of a million parts is not read to its end
+    size = max(len(expected), len(got))
+    shown = got if named else got[: len(expected) + MOST]  # a list of a million parts is not read to its end
     wants, haves = (dict(x) if named else dict(enumerate(x)) for x in (expected, shown))
     steps = [*wants, *(step for step in haves if step not in wants)]
     pairs = [(wants.get(step, _Missing), haves.get(step, _Missing)) for step in steps]
@@ -117,16 +117,16 @@ def _of_parts(expected: Any, came: Any, tolerance: float) -> Evidence:
     return [_side_by_side(f"The parts{_share('', window, len(steps) if named else size, 1)}", parts)]
 
 
-def _of_long_texts(expected: str, came: str) -> Evidence:
-    place = first_other(expected, came)
+def _of_long_texts(expected: str, got: str) -> Evidence:
+    place = first_other(expected, got)
     around = range(max(place - 10, 0), place + 20)
-    want, have = (text[around.start : around.stop] for text in (expected, came))
-    lengths = f"{len(expected):,} characters were expected, {len(came):,} came"
+    want, have = (text[around.start : around.stop] for text in (expected, got))
+    lengths = f"{len(expected):,} characters were expected, {len(got):,} came"
     return [_side_by_side(lengths, [(f"from character {around.start + 1} on", want, have, True)])]
 
 
 def _texts(wants: list[Any], haves: list[Any], wrong: list[bool]) -> tuple[list[str], list[str]]:
-    """Values as texts, numbers with as many digits as tell expected and came apart."""
+    """Values as texts, numbers with as many digits as tell the two apart."""
     for digits in DIGITS:
         first, second = ([_text(value, digits) for value in values] for values in (wants, haves))
         if all(a != b for a, b, differs in zip(first, second, wrong, strict=True) if differs):
@@ -147,30 +147,30 @@ def _text(value: Any, digits: int) -> str:
 # ---- tensors: a window around the first number that differs, and pictures
 
 
-def _of_tensors(expected: Tensor, came: Tensor, tolerance: float) -> Evidence:
-    expected, came = expected.detach(), came.detach()
-    wrong = differing(expected, came, tolerance)
+def _of_tensors(expected: Tensor, got: Tensor, tolerance: float) -> Evidence:
+    expected, got = expected.detach(), got.detach()
+    wrong = differing(expected, got, tolerance)
     place = tuple(wrong.nonzero()[0].tolist())
     if wrong.ndim == 1:
         window = _window(place[0], len(wrong))
-        parts = [(f"[{n}]", expected[n], came[n], bool(wrong[n])) for n in window]
+        parts = [(f"[{n}]", expected[n], got[n], bool(wrong[n])) for n in window]
         return [_side_by_side(f"The numbers{_share('', window, len(wrong))}", parts)]
     outer = place[:-2]
-    around = _windows(expected[outer], came[outer], wrong[outer], outer)
+    around = _windows(expected[outer], got[outer], wrong[outer], outer)
     if not is_like_a_picture(expected):
         return around
     in_colour = expected.ndim in (3, 4) and expected.shape[-3] == 3
     shown = place[:-3] if in_colour else outer
-    return [*pictures(expected[shown], came[shown], wrong[shown], shown), *around]
+    return [*pictures(expected[shown], got[shown], wrong[shown], shown), *around]
 
 
-def _windows(expected: Tensor, came: Tensor, wrong: Tensor, outer: tuple[int, ...]) -> Evidence:
+def _windows(expected: Tensor, got: Tensor, wrong: Tensor, outer: tuple[int, ...]) -> Evidence:
     """Two tables of the numbers around the first difference; all three are (h, w)."""
     row, column = wrong.nonzero()[0].tolist()
     rows, columns = _window(row, wrong.shape[0]), _window(column, wrong.shape[1])
     cut = slice(rows.start, rows.stop), slice(columns.start, columns.stop)
     marks = wrong[cut].flatten().tolist()
-    texts = _texts(expected[cut].flatten().tolist(), came[cut].flatten().tolist(), marks)
+    texts = _texts(expected[cut].flatten().tolist(), got[cut].flatten().tolist(), marks)
     shares = _share(" rows", rows, wrong.shape[0]) + _share(" columns", columns, wrong.shape[1])
     where = (f" [{', '.join(map(str, outer))}]" if outer else "") + shares
     width = len(columns)
@@ -182,7 +182,7 @@ def _windows(expected: Tensor, came: Tensor, wrong: Tensor, outer: tuple[int, ..
         return Table(f"{name}{where}", tuple(f"[{n}]" for n in columns), named)
 
     want = table("expected", ((text, False) for text in texts[0]))
-    return [want, table("came", zip(texts[1], marks, strict=True))]
+    return [want, table("got", zip(texts[1], marks, strict=True))]
 
 
 def _window(first: int, size: int) -> range:

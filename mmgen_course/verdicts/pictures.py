@@ -38,11 +38,11 @@ def is_like_a_picture(values: Tensor) -> bool:
     return grey and min(height, width) >= SMALLEST and max(height, width) <= 4 * min(height, width)
 
 
-def pictures(expected: Tensor, came: Tensor, wrong: Tensor, outer: tuple[int, ...]) -> list[Picture]:
+def pictures(expected: Tensor, got: Tensor, wrong: Tensor, outer: tuple[int, ...]) -> list[Picture]:
     """What was expected, what came, and where they differ.
 
     Args:
-        expected, came: (h, w) or (3, h, w); shown in the range of the first.
+        expected, got: (h, w) or (3, h, w); shown in the range of the first.
         wrong: of the same shape, where they differ.
         outer: which part of the whole they are.
 
@@ -61,7 +61,7 @@ def pictures(expected: Tensor, came: Tensor, wrong: Tensor, outer: tuple[int, ..
     where = f"{share}, in rows {rows} and columns {columns}"
     return [
         Picture(f"expected{which}", f"the expected picture{which}: {scale}", _pixels(expected, low, high)),
-        Picture(f"came{which}", f"the picture that came{which}, in the same greys", _pixels(came, low, high)),
+        Picture(f"got{which}", f"the picture that came{which}, in the same greys", _pixels(got, low, high)),
         Picture(f"white: {share}", f"white where they differ: {where}", _enlarged(_pooled(mask) * 255), where),
     ]
 

@@ -46,7 +46,7 @@ class Shown:
 
     def __init__(self, verdict: Verdict, progress: str = "") -> None:
         self.verdict, self.progress = verdict, progress
-        self.evidence = evidence(verdict.expected, verdict.came, verdict.exercise.tolerance)
+        self.evidence = evidence(verdict.expected, verdict.got, verdict.exercise.tolerance)
         self.head = f"{verdict.exercise.name}: {HEADINGS[verdict.state]}, "
         self.head += f"{verdict.points} of {verdict.exercise.points} points"
 
@@ -55,7 +55,7 @@ class Shown:
         verdict = self.verdict
         said = [] if verdict.state == "right" else [("Asked for", _ended(verdict.exercise.asks))]
         if verdict.reason and verdict.state != "undone":
-            compared = verdict.state == "wrong" and not (verdict.expected is None and verdict.came is None)
+            compared = verdict.state == "wrong" and not (verdict.expected is None and verdict.got is None)
             said.append(("What differs" if compared else "What happened", _ended(verdict.reason)))
         if verdict.line:
             said.append(("Where", verdict.line))
@@ -97,9 +97,9 @@ def text_of(table: Table) -> str:
     """A table as aligned lines of text.
 
     Example:
-        >>> print(text_of(Table("The parts", ("expected", "came"), (("mean", (("1", False), ("2.5", True))),))))
+        >>> print(text_of(Table("The parts", ("expected", "got"), (("mean", (("1", False), ("2.5", True))),))))
         The parts:
-              expected   came
+              expected   got
         mean         1  ≠ 2.5
     """
     rows = [(name, *(f"{MARK} {text}" if differs else text for text, differs in cells)) for name, cells in table.rows]
@@ -117,7 +117,7 @@ def html_of(part: Table | Picture) -> str:
     """A table or a picture as HTML.
 
     Example:
-        >>> html_of(Table("The parts", ("came",), (("<mean>", (("2.5", True),)),))).count("&lt;mean&gt;")
+        >>> html_of(Table("The parts", ("got",), (("<mean>", (("2.5", True),)),))).count("&lt;mean&gt;")
         1
     """
     return _picture(part) if isinstance(part, Picture) else _table(part)

@@ -807,23 +807,24 @@ assert trunk(views).shape == (3, 48)
 # ## A network that reads scenes
 #
 # Now use all of it. The network shall read off a picture of 32 by 32 pixels what lesson 0 wrote into it: shape, colour,
-# size and style of each object, where it stands, and the background. `Recogniser` is a `SmallCNN`, which makes a map of
-# 8 by 8 places, and on top of it one window of 4 by 4 places that slides with stride 2. It stops at 3 by 3 places, the
-# nine positions that an object can have in this world. At each the *same* weights say whether an object stands there
-# and what it looks like: by (eq:shift) a red star learned in one corner need not be learned again in the others.
+# size and style of each object, where it stands, and the background. `SceneClassifier` is a `SmallCNN`, which makes a
+# map of 8 by 8 places, and on top of it one window of 4 by 4 places that slides with stride 2. It stops at 3 by 3
+# places, the nine positions that an object can have in this world. At each the *same* weights say whether an object
+# stands there and what it looks like: by (eq:shift) a red star learned in one corner need not be learned again in the
+# others.
 #
 # The loss is a sum of six cross-entropies (eq:cross-entropy), one for each question. There are 7 layouts, 2
 # backgrounds, 6 shapes, 8 colours, 2 sizes and 4 styles, so a network that answers evenly has the loss $\ln (7 \cdot 2
 # \cdot 6 \cdot 8 \cdot 2 \cdot 4)$.
 
 # %%
-from mmgen_course.features.recogniser import Recogniser, accuracy, load_recogniser, most_probable, random_scenes
-from mmgen_course.features.recogniser import loss as reading_loss
+from mmgen_course.features.classifier import SceneClassifier, accuracy, load_classifier, most_probable, random_scenes
+from mmgen_course.features.classifier import loss as reading_loss
 from mmgen_course.recipes import read_card
 from mmgen_course.recipes.recogniser import MEASURED_ON
 
 even = math.log(7 * 2 * 6 * 8 * 2 * 4)
-reader = seeded(lambda: Recogniser(widths=(12, 24), hidden=64), seed=0)
+reader = seeded(lambda: SceneClassifier(widths=(12, 24), hidden=64), seed=0)
 places = output_size(output_size(32, 3, 2, 1), 3, 2, 1)
 print(f"{sum(p.numel() for p in reader.parameters()):,} weights; an even answer costs {even:.2f} nats")
 print(f"32 pixels -> {places} places -> {output_size(places, 4, 2)} positions along each axis")
@@ -877,15 +878,15 @@ assert all(share > 0.9 for name, share in right.items() if name != "scene")
 # ## The classifier that ships
 #
 # Later lessons train generators, and someone must say whether a generated picture shows what its caption says. A larger
-# `Recogniser` does, trained by the same loop (`mmgen train recogniser`), whose weights ship with the course. It is the
-# **scene classifier** of all later lessons, the classifier (`recogniser`) for short. Let it read 2,000 scenes that it
-# never saw, each drawn with random strays in place, size and shade.
+# `SceneClassifier` does, trained by the same loop (`mmgen train recogniser`), whose weights ship with the course. It is
+# the **scene classifier** of all later lessons, the classifier (`recogniser`) for short. Let it read 2,000 scenes that
+# it never saw, each drawn with random strays in place, size and shade.
 
 # %%
-judge = load_recogniser()
+classifier = load_classifier()
 unseen = random_scenes(2000, torch.Generator().manual_seed(0), unseen=True)
 unseen_pictures = scenes.render(unseen, generator=torch.Generator().manual_seed(3))
-read = [scene for part in unseen_pictures.split(500) for scene in judge.read(part)]
+read = [scene for part in unseen_pictures.split(500) for scene in classifier.read(part)]
 right = accuracy(unseen, read)
 
 # %%
@@ -972,8 +973,8 @@ generator = torch.Generator().manual_seed(4)
 captions = [scenes.caption(scene, generator) for scene in unseen]
 captions[1::4], captions[3::4] = captions[3::4], captions[1::4]  # exchange the captions of half of the pictures
 verdicts = {}
-for name, network in {"truth": None, "small": reader, "shipped": judge}.items():
-    scenes_read = unseen if network is None else read if network is judge else network.read(unseen_pictures)
+for name, network in {"truth": None, "small": reader, "shipped": classifier}.items():
+    scenes_read = unseen if network is None else read if network is classifier else network.read(unseen_pictures)
     verdicts[name] = torch.tensor(
         [scenes.parse(text).hold_for(scene) for text, scene in zip(captions, scenes_read, strict=True)]
     )
@@ -1005,7 +1006,7 @@ drawn = [
     scenes.render([scenes.parse(text).complete()], generator=torch.Generator().manual_seed(seed))
     for text, seed in mistakes
 ]
-misread = judge.read(torch.cat(drawn))
+misread = classifier.read(torch.cat(drawn))
 
 
 # %%
@@ -1038,16 +1039,17 @@ squares = [scenes.parse("a large flat red square in the centre on a dark backgro
 square_pictures = scenes.render(squares, generator=torch.Generator().manual_seed(5))
 
 # %%
-careless = copy.deepcopy(judge).train()
+careless = copy.deepcopy(classifier).train()
 with torch.no_grad():
     in_training = accuracy(squares, most_probable(careless(square_pictures)))
-in_evaluation = accuracy(squares, judge.read(square_pictures))
+in_evaluation = accuracy(squares, classifier.read(square_pictures))
 print(f"read rightly in evaluation mode: {in_evaluation['scene']:.0%}; in training mode below half:", end=" ")
 print(in_training["scene"] < 0.5)
 assert in_evaluation["scene"] == 1 > 0.5 > in_training["scene"]
 
 # %% [markdown]
-# No error, no warning, other answers. `judge.read` sets the mode itself; whoever calls a network directly must do it.
+# No error, no warning, other answers. `classifier.read` sets the mode itself; whoever calls a network directly must do
+# it.
 
 # %% [markdown]
 # ## What the units see
@@ -1056,7 +1058,7 @@ assert in_evaluation["scene"] == 1 > 0.5 > in_training["scene"]
 # cut out the part around the unit that answers. Eight channels, six pictures each; search among scenes of one object.
 
 # %%
-trunk = judge.trunk.requires_grad_(False)
+trunk = classifier.trunk.requires_grad_(False)
 alone = [scene for scene in random_scenes(1600, torch.Generator().manual_seed(6)) if len(scene.objects) == 1]
 shown = scenes.render(alone, generator=torch.Generator().manual_seed(7))
 maps = torch.cat([trunk.maps(part) for part in shown.split(400)])  # (800, 48, 8, 8)
@@ -1137,7 +1139,7 @@ assert ratio["pixels"] < 1 < 2 < ratio["features"]
 
 # %%
 wish = scenes.parse("a large flat red star in the centre on a light background").complete()
-double = copy.deepcopy(judge).double().requires_grad_(False)
+double = copy.deepcopy(classifier).double().requires_grad_(False)
 picture = torch.zeros(1, 3, 32, 32, dtype=torch.float64)
 for _ in range(30):
     picture.requires_grad_()

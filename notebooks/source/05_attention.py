@@ -29,14 +29,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from mmgen_course import data, scenes, show, widgets
+from mmgen_course.fusion.grounding import load_grounding
 from mmgen_course.preprocess.image import to_tensor
 from mmgen_course.preprocess.text import tokenize
-from mmgen_course.recipes.grounding import load_grounding
 
-look = load_grounding()  # a small network that ships with the course
+grounding = load_grounding()  # a small network that ships with the course
 caption = "a yellow cross left of a purple star"
 pictures = scenes.render([scenes.parse(caption).complete()])
-seen = look(pictures, [caption])
+seen = grounding(pictures, [caption])
 maps = rearrange(seen.weights[0], "t (row column) -> t row column", row=8)  # one map a word
 words = caption.split()
 
@@ -644,7 +644,7 @@ captions = [
     "a yellow cross left of a small purple star",
     "a yellow cross left of a purple star on a dark background",
 ]
-seen = look(pictures.expand(4, -1, -1, -1), captions)
+seen = grounding(pictures.expand(4, -1, -1, -1), captions)
 for text, z, mask in zip(captions, seen.truth, seen.mask, strict=True):
     doubted = [word for word, z_t in zip(text.split(), z[mask].tolist(), strict=True) if z_t < 0]
     verdict = "true" if z[mask].sigmoid().prod() > 0.5 else f"false: {', '.join(doubted)}"  # (eq:noisy-and)
@@ -660,7 +660,10 @@ from mmgen_course.recipes.grounding import accuracy
 
 pairs = [scene for scene in scenes.splits()["held_out_compositions"] if scene.relation][:500]
 others = [scene for scene in scenes.splits()["held_out_synonyms"] if scene.relation]
-right = {"held-out compositions": accuracy(look, pairs), "unseen words": accuracy(look, others, scenes.HELD_OUT_WORDS)}
+right = {
+    "held-out compositions": accuracy(grounding, pairs),
+    "unseen words": accuracy(grounding, others, scenes.HELD_OUT_WORDS),
+}
 print({name: f"{share:.1f} judged rightly" for name, share in right.items()})
 assert all(0.8 < share < 0.9 for share in right.values())
 
@@ -686,7 +689,7 @@ HALVES = {
 row, column = torch.arange(64) // 8, torch.arange(64) % 8
 texts = [scenes.caption(scene, words=scenes.BASE_WORDS) for scene in pairs]  # the plainest wording
 drawn = scenes.render(pairs)
-seen = look(drawn, texts)
+seen = grounding(drawn, texts)
 
 # %%
 hit = {"shape": [], "colour": [], "size": [], "style": []}
@@ -759,8 +762,8 @@ for wording, (opening, naming) in WORDINGS.items():
         for told in (differ, exchanged)
     )
     print(f"{wording:26} {true[0]}")
-    seen_true = look(shown, true)
-    preferred[wording] = (seen_true.probability > look(shown, lie).probability).float().mean().item()
+    seen_true = grounding(shown, true)
+    preferred[wording] = (seen_true.probability > grounding(shown, lie).probability).float().mean().item()
     points[wording] = [
         bool(HALVES[thing.position](row, column)[weights[text.split().index(thing.colour)].argmax()])
         for scene, text, weights in zip(differ, true, seen_true.weights, strict=True)
@@ -815,7 +818,7 @@ assert min(sum(hits) / len(hits) for hits in points.values()) > 0.95
 def hidden(k, by):
     worst = by.argsort(dim=-1, descending=True)[..., :k]
     visible = torch.ones_like(by, dtype=torch.bool).scatter(-1, worst, False)
-    truth = look(drawn, texts, visible).truth
+    truth = grounding(drawn, texts, visible).truth
     kept = [truth[i, t] > 0 for i, t, _ in named if seen.truth[i, t] > 0]  # of the words that it believed
     return 1 - torch.stack(kept).float().mean().item()
 
@@ -864,7 +867,7 @@ assert turned["random"][-1] < 0.15
 def where_words_look(picture, caption):
     scenes.parse(caption)  # says clearly what it cannot read
     drawn = scenes.render([scenes.parse(picture).complete()])
-    seen = look(drawn, [caption])
+    seen = grounding(drawn, [caption])
     words = tokenize(caption)
     maps = rearrange(seen.weights[0], "t (row column) -> t 1 row column", row=8)
     light = F.interpolate(maps / maps.amax((2, 3), keepdim=True), size=32, mode="bilinear")  # (T, 1, 32, 32)
@@ -924,11 +927,13 @@ assert torch.allclose(read(images[test], 0.4), direct, atol=1e-3)
 taus = torch.logspace(-1, 0.8, 25).tolist()
 
 
-def judge(p, truth):  # share read correctly, and mean surprise at the truth in nats
+def scores_at(p, truth):  # share read correctly, and mean surprise at the truth in nats
     return (p.argmax(1) == truth).float().mean().item(), -p.gather(1, truth[:, None]).clamp(1e-6).log().mean().item()
 
 
-curve = {punish: [judge(read(images[choose], tau, punish), labels[choose]) for tau in taus] for punish in (True, False)}
+curve = {
+    punish: [scores_at(read(images[choose], tau, punish), labels[choose]) for tau in taus] for punish in (True, False)
+}
 
 # %%
 alt = "Left: share of digits read correctly against tau. The distance is near 0.97 for small tau, then falls; "
@@ -945,9 +950,9 @@ with show.figure(alt, columns=2) as (left_axes, right_axes):
 
 # %%
 best = taus[min(range(len(taus)), key=lambda i: curve[True][i][1])]
-share, surprise = judge(read(images[test], best), labels[test])
-_, hard_surprise = judge(read(images[test], 0.1), labels[test])
-dot_share, _ = judge(read(images[test], best, punish_length=False), labels[test])
+share, surprise = scores_at(read(images[test], best), labels[test])
+_, hard_surprise = scores_at(read(images[test], 0.1), labels[test])
+dot_share, _ = scores_at(read(images[test], best, punish_length=False), labels[test])
 print(f"tau {best:.1f}: {share:.0%} read correctly, surprise {surprise:.1f}; at tau 0.1 surprise {hard_surprise:.1f}")
 print(f"dot product without the lengths: {dot_share:.0%}")
 assert 0.2 < best < 0.5

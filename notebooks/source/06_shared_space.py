@@ -31,19 +31,19 @@ import ipywidgets
 import torch
 from einops import rearrange
 from matplotlib.patches import Circle
+from mmgen_course.fusion.shared_space import SharedSpace, load_shared_space
 from torch import nn
 from torch.nn import functional as F
 
 from mmgen_course import data, scenes, show, widgets
+from mmgen_course.features.classifier import load_classifier
 from mmgen_course.features.encoders import region_features, word_features
 from mmgen_course.features.glove import load_scene_vectors
-from mmgen_course.features.recogniser import load_recogniser
 from mmgen_course.preprocess.image import to_tensor
-from mmgen_course.recipes.shared_space import SharedSpace, load_shared_space
 from mmgen_course.train import minimise, seeded
 
 # %%
-trunk, vectors, space = load_recogniser().trunk, load_scene_vectors(), load_shared_space()
+trunk, vectors, space = load_classifier().trunk, load_scene_vectors(), load_shared_space()
 held_out = scenes.splits()["held_out_compositions"]
 chosen = torch.randperm(len(held_out), generator=torch.Generator().manual_seed(0))[:1000].tolist()
 gallery = [held_out[i] for i in chosen]
@@ -245,10 +245,10 @@ with show.figure(alt, columns=2, height=3.2) as axes:
 # %%
 for name, pair in {"before": start, "after": (f, g)}.items():
     s = cosines(*pair)
-    strangers = (s.sum() - s.trace()) / (8 * 7)
-    partners = s.diagonal().mean()
+    negatives = (s.sum() - s.trace()) / (8 * 7)
+    positives = s.diagonal().mean()
     print(
-        f"{name:6} loss {clip_loss(s, 0.2):.2f}, mean cosine of positives {partners:.2f}, of negatives {strangers:.2f}"
+        f"{name:6} loss {clip_loss(s, 0.2):.2f}, mean cosine of positives {positives:.2f}, of negatives {negatives:.2f}"
     )
 assert s.diagonal().min() > 0.9
 
@@ -535,8 +535,8 @@ assert 5.1 < information_bound(loss, 200) < math.log(200)
 # with its swapped neighbour: there were no hard negatives.
 
 # %%
-from mmgen_course.recipes.negatives import change_one, neighbours, swap_one
 from mmgen_course.recipes.shared_space import SHARED_SPACE_BAG, SHARED_SPACE_EASY
+from mmgen_course.scenes.hard_negatives import change_one, hard_negative_pairs, swap_one
 
 spaces = {
     "order, hard batches": space,
@@ -564,7 +564,7 @@ for name, other in spaces.items():
     results[name]["R@1"] = recall(s_other, 1)
     for kind, make in {"changed": change_one, "swapped": swap_one}.items():
         generator = torch.Generator().manual_seed(4)
-        pairs = neighbours(held_out, make, 500, generator, held_out=True)
+        pairs = hard_negative_pairs(held_out, make, 500, generator, held_out=True)
         results[name][kind] = nearer(other, pairs, generator)
 
 # %%
@@ -702,11 +702,11 @@ assert gap_after(0.3)[0] < 0.05 < 1.3 < gap_after(0.03)[0]
 # words:
 
 # %%
-from mmgen_course.fusion import Concat, CrossAttention, FiLM, TextConvolution, sentence
+from mmgen_course.fusion import Concat, CrossAttention, FiLM, TextConvolution, masked_mean
 
 h, caption_words = torch.randn(1, 16, 6, generator=generator), torch.randn(1, 5, 3, generator=generator)
 mask = torch.ones(1, 5, dtype=torch.bool)
-t = sentence(caption_words, mask)  # (1, 3)
+t = masked_mean(caption_words, mask)  # (1, 3)
 ways = {way: seeded(lambda way=way: way(6, 3, 8), 0) for way in (Concat, FiLM, TextConvolution, CrossAttention)}
 joined = {way: model(h, caption_words, mask).detach() for way, model in ways.items()}
 print({way.__name__: tuple(y.shape) for way, y in joined.items()})
@@ -773,10 +773,10 @@ print("channels:", y_p[:4].numpy().round(2), "...")
 # %%
 model = ways[CrossAttention]
 asks = h @ model.mix.weight.detach().T
-made = model.ask.to_q(asks), model.ask.to_k(caption_words), model.ask.to_v(caption_words)
+made = model.attention.to_q(asks), model.attention.to_k(caption_words), model.attention.to_v(caption_words)
 q, k, v = (rearrange(x, "1 n (head d) -> head n d", head=4) for x in made)
 A = (q @ k.mT / math.sqrt(2)).softmax(dim=-1)  # (4 heads, 16 regions, 5 words), d = 2
-told = model.ask.out(rearrange(A @ v, "head n d -> 1 n (head d)"))
+told = model.attention.out(rearrange(A @ v, "head n d -> 1 n (head d)"))
 assert torch.allclose(asks + told, joined[CrossAttention], atol=1e-6)  # (eq:cross-fusion)
 print("first region, first head, weights of the words:", A[0, 0].detach().numpy().round(2))
 
@@ -793,7 +793,7 @@ print("first region, first head, weights of the words:", A[0, 0].detach().numpy(
 #   narrower head.
 
 # %%
-from mmgen_course.recipes.matching import WIDTHS, ask_all, build, judge, train_matcher
+from mmgen_course.evaluate.fusion_comparison import WIDTHS, all_questions, build, evaluate_matcher, train_matcher
 
 sizes = {name: sum(weight.numel() for weight in build(name, 0).parameters()) for name in WIDTHS}
 print({name: f"{size:,}" for name, size in sizes.items()})
@@ -951,14 +951,14 @@ for fusion, question in product(WIDTHS, ("changed", "swapped")):
 # %% tags=["nbval-ignore-output"]
 from tqdm.auto import tqdm
 
-asked_train, asked_test = ask_all(pairs=600, tested=250)
+asked_train, asked_test = all_questions(pairs=600, tested=250)
 live = {}
 for trained in ("true", "shuffled"):
     matcher = build("convolution", seed=0)
     steps = train_matcher(matcher, asked_train, seed=0, steps=300, shuffled=trained == "shuffled")
     for _ in tqdm(steps, total=300, desc=trained):
         pass
-    live[trained] = {kind: judge(matcher, asked)["right"] for kind, asked in asked_test.items()}
+    live[trained] = {kind: evaluate_matcher(matcher, asked)["right"] for kind, asked in asked_test.items()}
 
 # %%
 for trained, measured in live.items():
@@ -977,13 +977,13 @@ assert max(abs(p - 0.5) for p in live["shuffled"].values()) < 0.05
 
 # %%
 @torch.no_grad()
-def answer(sentence, reader):
+def answer(masked_mean, reader):
     model = spaces[reader]
-    words, mask = word_features([sentence], vectors)  # refuses unknown words
+    words, mask = word_features([masked_mean], vectors)  # refuses unknown words
     cosine = cosine_similarity(model.image(regions), model.text(words, mask))[:, 0]
     best = cosine.topk(4).indices.tolist()
     try:
-        fits = [scenes.parse(sentence).hold_for(scene) for scene in gallery]
+        fits = [scenes.parse(masked_mean).hold_for(scene) for scene in gallery]
         note = f"True of {sum(fits)} of 1,000 pictures; of the nearest: {'yes' if fits[best[0]] else 'no'}."
     except ValueError:  # words that have a vector, but no meaning for the parser
         fits, note = (

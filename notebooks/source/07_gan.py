@@ -28,9 +28,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from mmgen_course import data, scenes, show, widgets
-from mmgen_course.features.recogniser import load_recogniser
-from mmgen_course.recipes.one_object import OneObject
-from mmgen_course.recipes.scene_gan import load_scene_gan
+from mmgen_course.data.captioned_scenes import SingleObjectScenes
+from mmgen_course.features.classifier import load_classifier
+from mmgen_course.generators.gan_nets import load_scene_gan
 
 # %%
 captions = [
@@ -42,7 +42,7 @@ captions = [
 
 # %%
 generator = torch.Generator().manual_seed(5)
-pairs, G_scene = OneObject(generator), load_scene_gan()  # a network that ships with the course
+pairs, G_scene = SingleObjectScenes(generator), load_scene_gan()  # a network that ships with the course
 with torch.no_grad():
     c = pairs.condition_of(captions)  # (4, 50): the mean of each caption's word vectors
     drawn = G_scene(torch.randn(4, 12, generator=generator), c)  # (4, 3, 32, 32)
@@ -55,7 +55,7 @@ show.images(
 )
 
 # %%
-read = load_recogniser().read(drawn)  # the judge of lesson 3
+read = load_classifier().read(drawn)  # the judge of lesson 3
 told = [scenes.parse(caption).complete() for caption in captions]
 print("as told:", sum(a == b for a, b in zip(read, told, strict=True)), "of", len(told))
 assert sum(a == b for a, b in zip(read, told, strict=True)) >= 3
@@ -82,7 +82,7 @@ assert not {(scene.objects[0].shape, scene.objects[0].colour) for scene in told}
 #    \label{eq:mean-picture} $$
 
 # %%
-from mmgen_course.recipes.digits_gan import labelled_digits
+from mmgen_course.data.real import labelled_digits
 
 digits, labels, _, _ = labelled_digits()  # (1500, 1, 8, 8) in [-1, 1], and what they show
 threes = digits[labels == 3]
@@ -178,12 +178,12 @@ assert torch.allclose((p.log() - q.log()).sigmoid(), D_star)  # (eq:optimal-logi
 
 
 # %% [markdown]
-# The discriminator sees samples only: `fit` is the training loop of lesson 3, where each `Play` moves one network. It
+# The discriminator sees samples only: `fit` is the training loop of lesson 3, where each `Player` moves one network. It
 # maximises $V$, so it minimises $-V$.
 
 # %%
-from mmgen_course.generators.toy import plane_net
-from mmgen_course.train import Play, fit, seeded
+from mmgen_course.generators.ring_gan import plane_net
+from mmgen_course.train import Player, fit, seeded
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -200,18 +200,20 @@ def fake_line(n):
 
 
 # %%
-judge = seeded(lambda: plane_net(1, 1), 0)  # a small network in double precision
+discriminator = seeded(lambda: plane_net(1, 1), 0)  # a small network in double precision
 
 
-def judging():
-    return -value(judge(real_line(512)), judge(fake_line(512)))
+def discriminator_loss():
+    return -value(discriminator(real_line(512)), discriminator(fake_line(512)))
 
 
 # %%
-adam = torch.optim.Adam(judge.parameters(), lr=3e-3)
-losses = [step["discriminator"] for step in fit([Play("discriminator", judge, judging, adam)], steps=800)]
+adam = torch.optim.Adam(discriminator.parameters(), lr=3e-3)
+losses = [
+    step["discriminator"] for step in fit([Player("discriminator", discriminator, discriminator_loss, adam)], steps=800)
+]
 with torch.no_grad():
-    D_trained = judge(at)[:, 0].sigmoid()
+    D_trained = discriminator(at)[:, 0].sigmoid()
 
 # %%
 alt = "Left: p has two hills, q is one broad hill. Right: p / (p + q), high at the hills of p, and the trained "
@@ -343,24 +345,24 @@ assert all(abs(w - abs(theta)) < 0.05 for w, theta in zip(distance, thetas, stri
 # generated points:
 
 # %%
-judge = seeded(lambda: plane_net(2, 1), 1)
-adam = torch.optim.Adam(judge.parameters(), lr=3e-3)
+discriminator = seeded(lambda: plane_net(2, 1), 1)
+adam = torch.optim.Adam(discriminator.parameters(), lr=3e-3)
 
 
-def judging():
-    return -value(judge(line_at(0.0, 64).double()), judge(line_at(1.0, 64).double()))
+def discriminator_loss():
+    return -value(discriminator(line_at(0.0, 64).double()), discriminator(line_at(1.0, 64).double()))
 
 
 def slope_of(loss):
     x = line_at(1.0).double().requires_grad_()
-    return torch.autograd.grad(loss(judge(x)) * len(x), x)[0].norm(dim=1).mean().item()
+    return torch.autograd.grad(loss(discriminator(x)) * len(x), x)[0].norm(dim=1).mean().item()
 
 
 # %%
 slopes, steps = [], 0
 for more in (10, 90, 900):
     steps += more
-    list(fit([Play("discriminator", judge, judging, adam)], more))
+    list(fit([Player("discriminator", discriminator, discriminator_loss, adam)], more))
     slopes.append(
         (slope_of(lambda fake: F.logsigmoid(-fake).mean()), slope_of(lambda fake: -F.logsigmoid(fake).mean()))
     )
@@ -481,13 +483,19 @@ def non_saturating_loss(fake):
 # %%
 def path_of_theta(loss, steps=400):
     generator.manual_seed(1)
-    G, judge = Shift(), seeded(lambda: plane_net(1, 1), 0)
-    adams = [torch.optim.Adam(judge.parameters(), lr=5e-3), torch.optim.SGD(G.parameters(), lr=0.05)]
-    plays = [
-        Play("discriminator", judge, lambda: -value(judge(noise()), judge(G(noise()))), adams[0], times=5),
-        Play("generator", G, lambda: loss(judge(G(noise()))), adams[1]),
+    G, discriminator = Shift(), seeded(lambda: plane_net(1, 1), 0)
+    adams = [torch.optim.Adam(discriminator.parameters(), lr=5e-3), torch.optim.SGD(G.parameters(), lr=0.05)]
+    players = [
+        Player(
+            "discriminator",
+            discriminator,
+            lambda: -value(discriminator(noise()), discriminator(G(noise()))),
+            adams[0],
+            times=5,
+        ),
+        Player("generator", G, lambda: loss(discriminator(G(noise()))), adams[1]),
     ]
-    return [G.theta.item() for _ in fit(plays, steps)]
+    return [G.theta.item() for _ in fit(players, steps)]
 
 
 # %%
@@ -525,12 +533,12 @@ assert paths["log(1 - D)"][99] > 4
 # discriminator is kept smooth by R1, which comes below; a rough one has several peaks, and the points part among them.)
 
 # %%
-from mmgen_course.generators.toy import GAMES, centres, draw, players, ring
+from mmgen_course.generators.ring_gan import GAMES, centres, draw, ring, ring_gan
 
-game = players(GAMES["non-saturating + R1"], seed=2)
-list(fit(game.plays, 200))
+game = ring_gan(GAMES["non-saturating + R1"], seed=2)
+list(fit(game.players, 200))
 before = draw(game.generator, 500)
-list(fit(game.plays[1:], 600))  # the discriminator stands still
+list(fit(game.players[1:], 600))  # the discriminator stands still
 after = draw(game.generator, 500)
 
 # %%
@@ -684,7 +692,7 @@ assert hinge == 0.5
 # %%
 import csv
 
-from mmgen_course.generators.toy import TURNS
+from mmgen_course.generators.ring_gan import TURNS
 
 with data.shipped("results/gan.csv").open(encoding="utf-8") as stream:
     rows = list(csv.DictReader(stream))
@@ -756,7 +764,7 @@ print(f"quality in equal turns: the plain games {worst:.2f} and more, those with
 
 # %%
 from mmgen_course.generators import gan
-from mmgen_course.generators.toy import coverage
+from mmgen_course.generators.ring_gan import coverage
 
 a, b = torch.randn(2, 50, generator=generator, dtype=torch.float64)  # logits of real and generated
 assert torch.allclose(gan.discriminator_loss(a, b), -value(a, b))
@@ -790,11 +798,11 @@ print("the lesson and the package agree")
 # %%
 def film(game, turns, steps, every):
     """Play, and keep the generated points and the discriminator's logits on a grid, every so many steps."""
-    play, frames = players(GAMES[game], 0, turns), []
-    for step, _ in enumerate(fit(play.plays, steps), start=1):
+    player, frames = ring_gan(GAMES[game], 0, turns), []
+    for step, _ in enumerate(fit(player.players, steps), start=1):
         if step % every == 0:
             with torch.no_grad():
-                frames.append((step, draw(play.generator, 400), play.discriminator(plane)))
+                frames.append((step, draw(player.generator, 400), player.discriminator(plane)))
     return frames
 
 
@@ -921,20 +929,41 @@ def named_ring(n):
 # %%
 def reads(wrong_captions):
     generator.manual_seed(2)
-    judge = seeded(Pairs, 0)
+    discriminator = seeded(Pairs, 0)
 
-    def judging():
+    def discriminator_loss():
         x, c = named_ring(64)
-        real, fake, wrong = judge(x, c), judge(2 * x, c), judge(x, (c + 1 + torch.arange(64) % 7) % 8)
+        real, fake, wrong = (
+            discriminator(x, c),
+            discriminator(2 * x, c),
+            discriminator(x, (c + 1 + torch.arange(64) % 7) % 8),
+        )
         if wrong_captions:
             return gan.matching_discriminator_loss(real, wrong, fake)  # (eq:matching-loss)
         return gan.hinge_discriminator_loss(real, fake)
 
-    list(fit([Play("discriminator", judge, judging, torch.optim.Adam(judge.parameters(), lr=1e-2))], 200))
+    list(
+        fit(
+            [
+                Player(
+                    "discriminator",
+                    discriminator,
+                    discriminator_loss,
+                    torch.optim.Adam(discriminator.parameters(), lr=1e-2),
+                )
+            ],
+            200,
+        )
+    )
     x, c = named_ring(1000)
     with torch.no_grad():
-        share = torch.stack([judge(x, c) > judge(x, (c + k) % 8) for k in range(1, 8)]).double().mean().item()
-        return share, (judge(x, c) > judge(2 * x, c)).double().mean().item()
+        share = (
+            torch.stack([discriminator(x, c) > discriminator(x, (c + k) % 8) for k in range(1, 8)])
+            .double()
+            .mean()
+            .item()
+        )
+        return share, (discriminator(x, c) > discriminator(2 * x, c)).double().mean().item()
 
 
 # %%
@@ -1005,18 +1034,18 @@ assert torch.tensor(kept[2000:]).std() < 0.05
 
 # %%
 from mmgen_course.evaluate import share
-from mmgen_course.features.recogniser import accuracy
+from mmgen_course.features.classifier import accuracy
 
 generator.manual_seed(4)
 shares = {}
 for split in ("train", "held_out_compositions"):
-    batch = OneObject(generator).draw(600, split)
+    batch = SingleObjectScenes(generator).draw(600, split)
     with torch.no_grad():
         drawn = G_scene(torch.randn(600, 12, generator=generator), batch.condition)
-    shares[split] = accuracy(batch.scenes, load_recogniser().read(drawn))
+    shares[split] = accuracy(batch.scenes, load_classifier().read(drawn))
 
 # %%
-held_out = [a == b for a, b in zip(load_recogniser().read(drawn), batch.scenes, strict=True)]
+held_out = [a == b for a, b in zip(load_classifier().read(drawn), batch.scenes, strict=True)]
 for split, found in shares.items():
     print(f"{split:22}", {name: f"{value:.2f}" for name, value in found.items()})
 print("the last one with its interval:", share(torch.tensor(held_out)))
@@ -1076,19 +1105,20 @@ assert among < 0.6 * torch.pdist(real_eight.flatten(1)).mean()
 # Train it a little, in front of your eyes. Each row shows the labels 0 to 9.
 
 # %% tags=["nbval-ignore-output"]
-from mmgen_course.recipes.digits_gan import load_digits_gan, plays
+from mmgen_course.generators.gan_nets import load_digits_gan
+from mmgen_course.recipes.digits_gan import ring_gan
 from mmgen_course.train import Run
 
-players_of_digits, _ = plays(Run(seed=1))
+players_of_digits, _ = players(Run(seed=1))
 ten = torch.arange(20) % 10
 fixed = torch.randn(20, 16, generator=torch.Generator().manual_seed(0))
 
 
 # %% tags=["nbval-ignore-output"]
 def look():
-    maker = players_of_digits[1].model
+    generator_net = players_of_digits[1].model
     with torch.no_grad():
-        return show.tile(maker(fixed, ten).expand(-1, 3, -1, -1), columns=10)
+        return show.tile(generator_net(fixed, ten).expand(-1, 3, -1, -1), columns=10)
 
 
 history = widgets.watch(fit(players_of_digits, 80), total=80, draw=look, every=20)
@@ -1287,7 +1317,7 @@ check(one_sided_penalty)
 #
 # 4 points, 20 minutes, difficulty 3 of 3.
 #
-# Now without `fit`: play one round yourself. The discriminator, `judge`, takes two steps that
+# Now without `fit`: play one round yourself. The discriminator, `discriminator`, takes two steps that
 # lower $-V$, (eq:value-function), the first with the real samples `x[0]` and the noise `z[0]`, the second with `x[1]`
 # and `z[1]`. Then the generator takes one step that lowers $-\log D(G(z))$, with the noise `z[2]`. A step is
 # $w \leftarrow w - \text{rate} \cdot \nabla_w$, as of `torch.optim.SGD`. All losses are means over the batch. Each
@@ -1311,7 +1341,7 @@ print(f"generator: theta = {theta:.3f}, nearer to 0")
 
 
 # %% tags=["exercise"]
-def one_round(G, judge, x, z, rate):
+def one_round(G, discriminator, x, z, rate):
     """G and judge: networks, samples (n, 2) out of noise (n, 2), logits (n, 1) out of samples.
 
     x (2, n, 2), z (3, n, 2) -> the generator's loss, a number; both networks have moved, and hold no gradient.
@@ -1321,16 +1351,16 @@ def one_round(G, judge, x, z, rate):
     # gradient, and pull it towards being found out. backward() adds to what is there, so each step begins with zeros.
     # In the generator's turn the gradient passes through the judge and fills its .grad; the judge does not step, and
     # the last lines take that away before it spoils the next round.
-    of_G, of_judge = (torch.optim.SGD(network.parameters(), lr=rate) for network in (G, judge))
+    of_G, of_discriminator = (torch.optim.SGD(network.parameters(), lr=rate) for network in (G, discriminator))
     for k in range(2):
-        of_judge.zero_grad()
+        of_discriminator.zero_grad()
         made = G(z[k]).detach()
-        (F.softplus(-judge(x[k])).mean() + F.softplus(judge(made)).mean()).backward()
-        of_judge.step()
-    loss = F.softplus(-judge(G(z[2]))).mean()
+        (F.softplus(-discriminator(x[k])).mean() + F.softplus(discriminator(made)).mean()).backward()
+        of_discriminator.step()
+    loss = F.softplus(-discriminator(G(z[2]))).mean()
     loss.backward()
     of_G.step()
-    for network in (G, judge):
+    for network in (G, discriminator):
         network.zero_grad()
     return loss.item()
     # END SOLUTION

@@ -620,7 +620,7 @@ class SmallVAE(nn.Module):
 
 
 # %%
-from mmgen_course.train import Play, fit, rate_at, seeded
+from mmgen_course.train import Player, fit, seeded, warmup_cosine
 
 
 def playing(vae, averaged):
@@ -630,7 +630,9 @@ def playing(vae, averaged):
         reconstruction = pixels.mean(1) if averaged else pixels.sum(1)  # wrong, right
         return (kl - reconstruction).mean()  # minus the ELBO, mean over images
 
-    return Play("averaged" if averaged else "summed", vae, loss, torch.optim.Adam(vae.parameters(), lr=3e-3), rate_at)
+    return Player(
+        "averaged" if averaged else "summed", vae, loss, torch.optim.Adam(vae.parameters(), lr=3e-3), warmup_cosine
+    )
 
 
 # %% [markdown]
@@ -641,7 +643,7 @@ def playing(vae, averaged):
 # %%
 right, wrong = (seeded(SmallVAE, 0) for _ in range(2))
 points = torch.randn(16, 8, generator=torch.Generator().manual_seed(1))
-plays = [playing(right, averaged=False), playing(wrong, averaged=True)]
+players = [playing(right, averaged=False), playing(wrong, averaged=True)]
 
 
 # %% tags=["nbval-ignore-output"]
@@ -651,7 +653,7 @@ def look():
 
 
 torch.manual_seed(0)
-losses = widgets.watch(fit(plays, steps=1000), total=1000, draw=look, every=100)
+losses = widgets.watch(fit(players, steps=1000), total=1000, draw=look, every=100)
 
 # %%
 with torch.no_grad():
@@ -948,10 +950,10 @@ assert max(one) < 0.5 * min(two)
 # picture had:
 
 # %%
-from mmgen_course.recipes.one_object import OneObject
+from mmgen_course.data.captioned_scenes import SingleObjectScenes
 
 drawer = scene_vae.load_scene_vae()
-world = OneObject(torch.Generator().manual_seed(5))
+world = SingleObjectScenes(torch.Generator().manual_seed(5))
 wishes = [
     "a large striped red star in the centre on a dark background",
     "a small flat orange circle in the top left on a light background",
@@ -972,11 +974,11 @@ alt = (
 show.images(drawings, wishes, columns=4, alt=alt)
 
 # %%
-from mmgen_course.features.recogniser import accuracy, load_recogniser
+from mmgen_course.features.classifier import accuracy, load_classifier
 from mmgen_course.scenes.splits import is_held_out
 
-judge = load_recogniser()
-read = judge.read(drawings)
+classifier = load_classifier()
+read = classifier.read(drawings)
 print(
     "read as asked:", sum(scene == scenes.parse(wish).scene() for scene, wish in zip(read, wishes, strict=True)), "of 8"
 )
@@ -1022,7 +1024,7 @@ show.images(one, columns=8, alt="The same object eight times; place, size and sh
 
 # %%
 foreign = scene_vae.draw_all(drawer, q.mu.roll(1, dims=0), unseen.condition)
-swapped = accuracy(unseen.scenes, judge.read(foreign))
+swapped = accuracy(unseen.scenes, classifier.read(foreign))
 print("with the z of another picture:", {name: f"{share:.0%}" for name, share in swapped.items()})
 assert abs(swapped["scene"] - met["scene"]) < 0.04
 
@@ -1105,7 +1107,7 @@ def change(name, old, new):
     after = scene_vae.draw_all(changer, points[here] + v, condition[here])
     before = [scene for scene, chosen in zip(fresh.scenes, here, strict=True) if chosen]
     wanted = [replace(scene, objects=(replace(scene.objects[0], **{name: new}),)) for scene in before]
-    return fresh.images[here], after, accuracy(wanted, judge.read(after))
+    return fresh.images[here], after, accuracy(wanted, classifier.read(after))
 
 
 # %%

@@ -33,8 +33,8 @@ from matplotlib.patches import Circle
 from torch.nn import functional as F
 
 from mmgen_course import data, evaluate, scenes, show, widgets
-from mmgen_course.features.recogniser import load_recogniser
-from mmgen_course.features.recogniser import loss as reading_loss
+from mmgen_course.features.classifier import load_classifier
+from mmgen_course.features.classifier import loss as reading_loss
 from mmgen_course.preprocess.image import to_tensor
 
 # %%
@@ -72,18 +72,18 @@ good = scenes.render(asked, generator=generator)
 # what was asked. You met this trick in lesson 3: B makes adversarial examples.
 
 # %%
-judge = load_recogniser().requires_grad_(False)
+classifier = load_classifier().requires_grad_(False)
 
 
 def nonsense(wish, asked, steps=20):
-    wanted = judge.trunk(wish)
+    wanted = classifier.trunk(wish)
     pixels = (0.3 * torch.randn(wish.shape, generator=generator)).requires_grad_()
     optimiser = torch.optim.Adam([pixels], lr=0.06, betas=(0.9, 0.9))
     for _ in range(steps):
         x = pixels.clamp(-1, 1)
-        apart = (judge.trunk(x) - wanted).square().sum(1).mean()
+        apart = (classifier.trunk(x) - wanted).square().sum(1).mean()
         optimiser.zero_grad()
-        (10 * apart + reading_loss(judge(x), *scenes.encode(asked))).backward()
+        (10 * apart + reading_loss(classifier(x), *scenes.encode(asked))).backward()
         optimiser.step()
     return pixels.detach().clamp(-1, 1)
 
@@ -98,12 +98,12 @@ alt += "noise; nothing can be seen in any of them."
 show.images(torch.cat([a[::30], b[::30]]), alt=alt, columns=8)
 
 # %%
-real_features = evaluate.judge_features(real)
+real_features = evaluate.classifier_features(real)
 for name, pictures in {"A": a, "B": b}.items():
-    features = evaluate.judge_features(pictures)
+    features = evaluate.classifier_features(pictures)
     match = evaluate.caption_match(pictures, captions).share.value
     print(f"{name}: FID {evaluate.fid(real_features, features).value:.1f}, caption match {match:.2f}")
-fids = [evaluate.fid(real_features, evaluate.judge_features(x)).value for x in (a, b)]
+fids = [evaluate.fid(real_features, evaluate.classifier_features(x)).value for x in (a, b)]
 assert fids[0] > 0.5 > 1.4 * fids[1]
 assert evaluate.caption_match(b, captions).share.value > 0.98
 
@@ -130,7 +130,7 @@ assert evaluate.caption_match(b, captions).share.value > 0.98
 # each 200 times, with 100 pictures.
 
 # %%
-pool = evaluate.judge_features(honest(any_captions(3200)))  # 3,200 honest pictures
+pool = evaluate.classifier_features(honest(any_captions(3200)))  # 3,200 honest pictures
 
 
 def draw(n, of=pool):
@@ -234,7 +234,7 @@ match = evaluate.caption_match(scenes.render(mistaken, generator=generator), cap
 # %%
 print("everything:", match.share)
 print({name: str(share) for name, share in match.attributes.items()})
-print(f"the classifier's error is reckoned as {evaluate.JUDGE_ERROR:.5f}")
+print(f"the classifier's error is reckoned as {evaluate.CLASSIFIER_ERROR:.5f}")
 assert match.share.low < 0.8 < match.share.high
 assert match.attributes["colour"].value == match.share.value < match.attributes["shape"].value == 1
 
@@ -415,7 +415,7 @@ def blurred(pictures):
 
 
 # %%
-blurred_pool = evaluate.judge_features(blurred(honest(any_captions(1600))))
+blurred_pool = evaluate.classifier_features(blurred(honest(any_captions(1600))))
 blurred_large, honest_small = fid_of(pool[:1600], blurred_pool), fid_of(pool[:1600], pool[1600:1630])
 print(f"blurred, n = 1,600: {blurred_large:.2f}; honest, n = 30: {honest_small:.2f}")
 assert blurred_large < honest_small
@@ -465,7 +465,7 @@ def no_star(scene):
 many = any_captions(960)
 starless = scenes.render([no_star(scene) for scene in choose(many)], generator=generator)
 share = evaluate.caption_match(starless, many).share
-distance = evaluate.fid(real_features, evaluate.judge_features(starless))
+distance = evaluate.fid(real_features, evaluate.classifier_features(starless))
 
 # %%
 print("caption match", share)
@@ -706,16 +706,17 @@ assert density_coverage(cases["one real outlier"], centre)[0] < 0.3
 # would score 1 if they were counted in its favour.
 
 # %%
+from mmgen_course.fusion.shared_space import load_shared_space
+
 from mmgen_course.features.encoders import region_features, word_features
 from mmgen_course.features.glove import load_scene_vectors
 from mmgen_course.fusion import cosine_similarity
-from mmgen_course.recipes.shared_space import load_shared_space
 
 space, vectors = load_shared_space().requires_grad_(False), load_scene_vectors()
 
 
 def similarity(captions, pictures):
-    seen = space.image(region_features(pictures, judge.trunk))
+    seen = space.image(region_features(pictures, classifier.trunk))
     return cosine_similarity(space.text(*word_features(captions, vectors)), seen)
 
 
@@ -766,10 +767,10 @@ def diversity(features):
 
 
 single = scenes.render([fitting[text][0] for text in captions])  # always the same scene, and no strays
-print(f"one picture for each caption: {diversity(evaluate.judge_features(single)):.2f}; honest:", end=" ")
-print(evaluate.diversity(evaluate.judge_features(good), captions))
-assert diversity(evaluate.judge_features(single)) < 1e-3
-assert evaluate.diversity(evaluate.judge_features(good), captions).low > 0.5
+print(f"one picture for each caption: {diversity(evaluate.classifier_features(single)):.2f}; honest:", end=" ")
+print(evaluate.diversity(evaluate.classifier_features(good), captions))
+assert diversity(evaluate.classifier_features(single)) < 1e-3
+assert evaluate.diversity(evaluate.classifier_features(good), captions).low > 0.5
 
 # %% [markdown]
 # ## Learned, or memorised?
@@ -844,7 +845,7 @@ assert (apart[:3] > 0.2).all()
 # agree with what we wrote.
 
 # %%
-from mmgen_course.evaluate import Estimate, caption_match, coarse_pixels, copying, fid, judge_features, kid
+from mmgen_course.evaluate import Estimate, caption_match, classifier_features, coarse_pixels, fid, kid, memorisation
 
 x, y = pool[:300], blurred_pool[:200]
 moments = [each for z in (x.double(), y.double()) for each in (z.mean(0), torch.cov(z.T))]
@@ -855,9 +856,9 @@ assert torch.allclose(torch.tensor(ours), torch.tensor([float(each) for each in 
 # %%
 assert math.isclose(evaluate.r_precision(found, right).value, r_precision(found, right))
 assert math.isclose(
-    evaluate.diversity(judge_features(good), captions).value, diversity(judge_features(good)), rel_tol=1e-4
+    evaluate.diversity(classifier_features(good), captions).value, diversity(classifier_features(good)), rel_tol=1e-4
 )
-test = copying(*(small_pixels(pictures) for pictures in (good, drawer, kept_back)))
+test = memorisation(*(small_pixels(pictures) for pictures in (good, drawer, kept_back)))
 assert math.isclose(test.z, z["honest"], abs_tol=1e-6)
 print("the lesson and the package agree; honest generator:", test.closer)
 
@@ -873,7 +874,7 @@ print("the lesson and the package agree; honest generator:", test.closer)
 # %%
 strength = torch.logspace(-1.5, 0.3, 240)[torch.randperm(240, generator=generator)][:, None, None, None]
 strength[::2] = 0
-painters = {
+candidates = {
     "honest": good,
     "wrong colours": scenes.render(mistaken, generator=generator),
     "no stars": scenes.render([no_star(scene) for scene in asked], generator=generator),
@@ -894,7 +895,7 @@ with_mirror = torch.cat([in_drawer, small_pixels(drawer.flip(-1))])
 
 
 def score(pictures):
-    f, small = judge_features(pictures), small_pixels(pictures)
+    f, small = classifier_features(pictures), small_pixels(pictures)
     among, covered = evaluate.precision_recall(real_features, f), evaluate.density_coverage(real_features, f)
     return {
         "caption match": caption_match(pictures, captions).share,
@@ -906,8 +907,8 @@ def score(pictures):
         "recall": among.recall,
         "coverage": covered.coverage,
         "diversity": evaluate.diversity(f, captions),
-        "memorised": copying(small, in_drawer, outside).closer,
-        "memorised, mirrored": copying(small, with_mirror, outside).closer,
+        "memorised": memorisation(small, in_drawer, outside).closer,
+        "memorised, mirrored": memorisation(small, with_mirror, outside).closer,
     }
 
 
@@ -916,7 +917,7 @@ def score(pictures):
 # **caught** by a metric if its interval lies entirely on the bad side of the honest generator's.
 
 # %%
-scores = {name: score(pictures) for name, pictures in painters.items()}
+scores = {name: score(pictures) for name, pictures in candidates.items()}
 MORE_IS_WORSE = {"FID", "FID of pixels", "KID x 100", "memorised", "memorised, mirrored"}
 
 
@@ -932,18 +933,18 @@ CAUGHT = ListedColormap(["#F4F4F4", show.PALETTE[1]])
 alt = "A table of eleven generators by eleven metrics; orange cells are caught. The honest row has none, every other "
 alt += "row at least one. The thief is caught by memorisation alone, the deaf one by the two that read captions."
 metrics = list(scores["honest"])
-table = torch.tensor([[float(caught(name, metric)) for metric in metrics] for name in painters])
+table = torch.tensor([[float(caught(name, metric)) for metric in metrics] for name in candidates])
 with show.figure(alt, width=8.6, height=4.2) as [axes]:
     axes.imshow(table, cmap=CAUGHT, vmin=0, vmax=1, aspect="auto")
-    for i, name in enumerate(painters):
+    for i, name in enumerate(candidates):
         for j, metric in enumerate(metrics):
             axes.text(j, i, f"{round(scores[name][metric].value, 2) + 0.0:.2f}", ha="center", va="center", size=8)
     axes.set_xticks(range(len(metrics)), [metric.replace(" ", "\n", 1) for metric in metrics], size=8)
-    axes.set_yticks(range(len(painters)), list(painters), size=8)
+    axes.set_yticks(range(len(candidates)), list(candidates), size=8)
     axes.tick_params(length=0, labeltop=True, labelbottom=False)
 
 # %%
-by = {name: [metric for metric in metrics if caught(name, metric)] for name in painters}
+by = {name: [metric for metric in metrics if caught(name, metric)] for name in candidates}
 print({name: len(found) for name, found in by.items()})
 assert not by.pop("honest")
 assert all(by.values())  # every cheat is caught by something
@@ -1003,20 +1004,20 @@ assert scores["nonsense"]["FID of pixels"].low > 100 * abs(scores["honest"]["FID
 # the noise stays near the middle, where the network has seen most. Does it help the VAE?
 
 # %%
-from mmgen_course.recipes.one_object import OneObject
-from mmgen_course.recipes.scene_gan import load_scene_gan
-from mmgen_course.recipes.scene_vae import load_scene_vae
+from mmgen_course.data.captioned_scenes import SingleObjectScenes
+from mmgen_course.generators.gan_nets import load_scene_gan
+from mmgen_course.generators.vae_nets import load_scene_vae
 
-pairs = OneObject(torch.Generator().manual_seed(9))
+pairs = SingleObjectScenes(torch.Generator().manual_seed(9))
 gan, vae = (network.requires_grad_(False) for network in (load_scene_gan(), load_scene_vae()))
 assert type(gan) is type(vae.decode)
 
 
-def from_noise(decode, size, truncation=1.0):
+def from_noise(decode, size, temperature=1.0):
     """A generator: a batch of captions -> pictures."""
 
     def draw(batch):
-        noise = truncation * torch.randn(len(batch.captions), size, generator=pairs.generator)
+        noise = temperature * torch.randn(len(batch.captions), size, generator=pairs.generator)
         return decode(noise, batch.condition).clamp(-1, 1)
 
     return draw
@@ -1027,7 +1028,7 @@ draws = {
     "renderer": lambda batch: scenes.render(batch.scenes, generator=pairs.generator),
     "GAN": from_noise(gan, gan.latents),
     "VAE": from_noise(vae.decode, vae.latents),
-    "VAE, noise x 0.05": from_noise(vae.decode, vae.latents, truncation=0.05),
+    "VAE, noise x 0.05": from_noise(vae.decode, vae.latents, temperature=0.05),
 }
 seen, unseen, reference = pairs.draw(240), pairs.draw(240, "held_out_compositions"), pairs.draw(960).images
 drawn = {name: draw(seen) for name, draw in draws.items()}
@@ -1040,11 +1041,11 @@ with show.figure(alt, rows=len(drawn), height=0.9 * len(drawn)) as rows:
         show.picture(axes, show.tile(pictures[:8], 8), name)
 
 # %%
-reference_features = judge_features(reference)
+reference_features = classifier_features(reference)
 
 
 def report(name):
-    f = judge_features(drawn[name])
+    f = classifier_features(drawn[name])
     both = torch.cat([drawn[name], draws[name](seen)])  # the same captions once more
     among = evaluate.precision_recall(reference_features, f)
     return {
@@ -1056,7 +1057,7 @@ def report(name):
         "precision": among.precision,
         "recall": among.recall,
         "coverage": evaluate.density_coverage(reference_features, f).coverage,
-        "diversity": evaluate.diversity(judge_features(both), seen.captions * 2),
+        "diversity": evaluate.diversity(classifier_features(both), seen.captions * 2),
         "of pixels": evaluate.diversity(coarse_pixels(both), seen.captions * 2),
     }
 
@@ -1069,10 +1070,12 @@ for metric in board["renderer"]:
 # %%
 fair, by_gan, by_vae, small_noise = board.values()
 same = ("recall at 1", "FID", "FID of pixels", "precision", "recall", "coverage")
-for painter in (by_gan, by_vae, small_noise):
-    assert painter["caption match"].low > 0.9
-    assert painter["new compositions"].low > 0.85
-    assert all(painter[metric].high > fair[metric].low and painter[metric].low < fair[metric].high for metric in same)
+for candidate in (by_gan, by_vae, small_noise):
+    assert candidate["caption match"].low > 0.9
+    assert candidate["new compositions"].low > 0.85
+    assert all(
+        candidate[metric].high > fair[metric].low and candidate[metric].low < fair[metric].high for metric in same
+    )
 for metric in ("diversity", "of pixels"):
     assert small_noise[metric].high < 0.1 * by_vae[metric].low
     assert by_gan[metric].high < by_vae[metric].low < by_vae[metric].high < fair[metric].low
@@ -1104,29 +1107,29 @@ assert by_gan["precision"].high > by_vae["precision"].low
 
 # %%
 order = torch.randperm(240, generator=generator)
-kept = {name: (judge_features(x), small_pixels(x), coarse_pixels(x)) for name, x in painters.items()}
+kept = {name: (classifier_features(x), small_pixels(x), coarse_pixels(x)) for name, x in candidates.items()}
 asked_for = [scenes.parse(text) for text in captions]
 shown = {
-    name: torch.tensor([text.hold_for(scene) for text, scene in zip(asked_for, judge.read(x), strict=True)])
-    for name, x in painters.items()
+    name: torch.tensor([text.hold_for(scene) for text, scene in zip(asked_for, classifier.read(x), strict=True)])
+    for name, x in candidates.items()
 }
 
 
 # %%
-def measure(chosen, painter, fault):
+def measure(chosen, candidate, fault):
     f, small, coarse = (
-        torch.where(fault[:, None], x[chosen], y[chosen]) for x, y in zip(kept[painter], kept["honest"], strict=True)
+        torch.where(fault[:, None], x[chosen], y[chosen]) for x, y in zip(kept[candidate], kept["honest"], strict=True)
     )
-    match = evaluate.share(torch.where(fault, shown[painter][chosen], shown["honest"][chosen]))
+    match = evaluate.share(torch.where(fault, shown[candidate][chosen], shown["honest"][chosen]))
     return {
-        "caption match": evaluate.widened(match, evaluate.JUDGE_ERROR),
+        "caption match": evaluate.widened(match, evaluate.CLASSIFIER_ERROR),
         "FID": Estimate(*fid(real_features, f, 10)[1:]),
         "FID of pixels": Estimate(*fid(real_coarse, coarse, 10)[1:]),
         "KID x 100": Estimate(*(100 * number for number in kid(real_features, f, 10))),
         **evaluate.precision_recall(real_features, f)._asdict(),
         "coverage": evaluate.density_coverage(real_features, f).coverage,
         "diversity": evaluate.diversity(f, [captions[i] for i in chosen.tolist()]),
-        "memorised": copying(small, in_drawer, outside).closer,
+        "memorised": memorisation(small, in_drawer, outside).closer,
     }
 
 
@@ -1147,22 +1150,22 @@ def table_of(axes, found, fair):
 
 
 # %%
-def cheat(painter, percent, n):
+def cheat(candidate, percent, n):
     chosen = order[:n]
     fault = torch.arange(n) < n * percent / 100
-    found, fair = (measure(chosen, name, fault) for name in (painter, "honest"))
+    found, fair = (measure(chosen, name, fault) for name in (candidate, "honest"))
     figure = Figure(figsize=(7, 2.9), layout="constrained")
     left, right_axes = figure.subplots(1, 2, width_ratios=(1, 1.35))
-    mixed = torch.where(fault[:, None, None, None], painters[painter][chosen], painters["honest"][chosen])
+    mixed = torch.where(fault[:, None, None, None], candidates[candidate][chosen], candidates["honest"][chosen])
     some = torch.linspace(0, n - 1, 16).round().long()
-    show.picture(left, show.tile(mixed[some], 4), f"{percent} % {painter}, n = {n}")
+    show.picture(left, show.tile(mixed[some], 4), f"{percent} % {candidate}, n = {n}")
     worse = table_of(right_axes, found, fair)
-    return figure, f"{percent} % of {n} pictures by '{painter}', caught by: {', '.join(worse) or 'nothing'}"
+    return figure, f"{percent} % of {n} pictures by '{candidate}', caught by: {', '.join(worse) or 'nothing'}"
 
 
 widgets.explorer(
     cheat,
-    painter=ipywidgets.Dropdown(options=list(painters), value="one picture", description="Generator"),
+    candidate=ipywidgets.Dropdown(options=list(candidates), value="one picture", description="Generator"),
     percent=ipywidgets.IntSlider(50, 0, 100, 10, description="Percent"),
     n=ipywidgets.IntSlider(240, 40, 240, 20, description="Pictures"),
 )

@@ -82,13 +82,13 @@ assert match.share.value == 1
 # %%
 from mmgen_course.features.encoders import word_features
 from mmgen_course.features.glove import load_scene_vectors
-from mmgen_course.recipes.text_to_image import load_painter
+from mmgen_course.generators.caption_decoder import load_text_to_image
 
-painter, vectors = load_painter().requires_grad_(False), load_scene_vectors()
+decoder, vectors = load_text_to_image().requires_grad_(False), load_scene_vectors()
 sentence = "a small flat red circle above a large striped blue square on a light background"
 words, mask = word_features([sentence], vectors)  # (1, T, 50), (1, T)
-read = painter.read(words, mask)
-print(len(tokenize(sentence)), "words:", tuple(words.shape), "->", tuple(read.words.shape))
+text = decoder.read(words, mask)
+print(len(tokenize(sentence)), "words:", tuple(words.shape), "->", tuple(text.words.shape))
 assert words.shape == (1, 15, 50)
 
 # %% [markdown]
@@ -113,18 +113,22 @@ assert words.shape == (1, 15, 50)
 # Run it with the decoder's own weights, one of its four heads.
 
 # %%
-z = torch.zeros(1, painter.latents)
-both = torch.cat([z, read.words.mean(1)], dim=1)
-empty = painter.places + painter.start(both)  # (1, 64, 8, 8)
+z = torch.zeros(1, decoder.latents)
+both = torch.cat([z, text.words.mean(1)], dim=1)
+empty = decoder.places + decoder.start(both)  # (1, 64, 8, 8)
 regions = rearrange(empty, "n w row column -> n (row column) w")
-asking = painter.asking[0]
-q, k, v = asking.ask.to_q(asking.norm(regions)), asking.ask.to_k(read.words), asking.ask.to_v(read.words)
+cross_attention = decoder.cross_attention[0]
+q, k, v = (
+    cross_attention.attention.to_q(cross_attention.norm(regions)),
+    cross_attention.attention.to_k(text.words),
+    cross_attention.attention.to_v(text.words),
+)
 head = slice(0, 16)
 a = (q[..., head] @ k[..., head].mT / 16**0.5).softmax(dim=-1)  # (1, 64 regions, 15 words)
 o = a @ v[..., head]  # (1, 64, 16)
 
 # %%
-package = asking(empty, read)[1][:, 0]  # (eq:regions-ask), head 0, as the decoder computes it
+package = cross_attention(empty, text)[1][:, 0]  # (eq:regions-ask), head 0, as the decoder computes it
 print("each region spends", round(a.sum(-1).min().item(), 4), "to", round(a.sum(-1).max().item(), 4))
 assert torch.allclose(a, package, atol=1e-5)
 
@@ -133,8 +137,8 @@ assert torch.allclose(a, package, atol=1e-5)
 # in the second block:
 
 # %%
-image, looked = painter.paint(z, read)
-maps = rearrange(looked[-1].mean(1)[0], "(row column) t -> t row column", row=8)
+image, weights_of_words = decoder.paint(z, text)
+maps = rearrange(weights_of_words[-1].mean(1)[0], "(row column) t -> t row column", row=8)
 shown = {t: word for t, word in enumerate(tokenize(sentence)) if word not in ("a", "on", "background")}
 alt = "The picture of a red circle above a striped blue square, and one map for each of ten words. Several words are "
 alt += "brighter in the half of the picture where their object stands."
@@ -174,7 +178,7 @@ assert max(upper[t] for t in (7, 8, 9, 10)) < 0.3  # large striped blue square
 # circles, and has seen orange: the shape of the shares comes from one, the colour from the other.
 
 # %%
-layers = painter.layers(z, read)
+layers = decoder.layers(z, text)
 shares, colours = layers.scores[0].softmax(dim=0), layers.colours[0]  # (6, 32, 32), (6, 3)
 by_hand = torch.einsum("khw,kc->chw", shares, colours)  # (eq:palette)
 print("largest difference from the picture:", round((by_hand - image[0]).abs().max().item(), 5))
@@ -200,9 +204,9 @@ with show.figure(alt, columns=7, height=1.4) as [first, *others]:
 
 # %%
 one = "a large striped cyan diamond in the centre on a dark background"
-read_one = painter.read(*word_features([one], vectors))
+read_one = decoder.read(*word_features([one], vectors))
 with torch.no_grad():
-    pixels, large = (painter.paint(z, read_one, enlarged=m)[0].clamp(-1, 1) for m in (1, 8))
+    pixels, large = (decoder.paint(z, read_one, enlarged=m)[0].clamp(-1, 1) for m in (1, 8))
 blurred = F.interpolate(pixels, scale_factor=8, mode="bicubic").clamp(-1, 1)
 alt = "A striped diamond three times: in coarse pixels, enlarged with soft edges, and with sharp edges."
 three = [F.interpolate(pixels, scale_factor=8), blurred, large]
@@ -233,15 +237,15 @@ assert edge(large) > 1.8 * edge(blurred)  # (eq:enlarged)
 # set, as when this page was made, it takes 20 steps, enough to see that the loss falls.
 
 # %%
-from mmgen_course.generators.painter import PainterVAE
-from mmgen_course.recipes.described import Described
+from mmgen_course.data.captioned_scenes import CaptionedScenes
+from mmgen_course.generators.caption_decoder import CaptionVAE
 from mmgen_course.recipes.text_to_image import LATENTS, learn
 from mmgen_course.train import Run, has_bf16, seeded
 
 steps = 20 if os.environ.get("MMGEN_FAST") else 2500
-vae = seeded(lambda: PainterVAE(LATENTS), seed=0)
+vae = seeded(lambda: CaptionVAE(LATENTS), seed=0)
 run = Run(steps=steps, bf16=has_bf16(torch.device("cpu")))
-some = Described(torch.Generator().manual_seed(1))
+some = CaptionedScenes(torch.Generator().manual_seed(1))
 rows = [some.draw(8, split) for split in ("train", "held_out_compositions")]
 
 # %%
@@ -281,7 +285,7 @@ LISTS = {
     "new compositions": ("held_out_compositions", scenes.TRAINING_WORDS),
     "new words": ("held_out_synonyms", scenes.HELD_OUT_WORDS),
 }
-test = Described(torch.Generator().manual_seed(10))
+test = CaptionedScenes(torch.Generator().manual_seed(10))
 
 
 def asked(kind, pairs, n=300):
@@ -339,7 +343,7 @@ halved = F.avg_pool2d(pipeline.draw(said, size=64).images, 2)
 match = evaluate.caption_match(halved, said)
 print(f"all {match.share.value:.2f} [{match.share.low:.2f}, {match.share.high:.2f}];", end=" ")
 print(", ".join(f"{name} {match.attributes[name].value:.2f}" for name in QUESTIONS))
-spread = [evaluate.diversity(evaluate.judge_features(x), said).value for x in (halved, pipeline.draw(said).images)]
+spread = [evaluate.diversity(evaluate.classifier_features(x), said).value for x in (halved, pipeline.draw(said).images)]
 print(f"diversity: {spread[0]:.2f} at 64x64, {spread[1]:.2f} at 32x32")
 assert match.share.low > 0.9
 assert min(spread) > 0
@@ -401,15 +405,15 @@ assert first_right <= 120
 # %%
 from mmgen_course.recipes.text_to_image import TEXT_TO_IMAGE_BAG, TEXT_TO_IMAGE_ONE_HOT
 
-bag = load_painter(TEXT_TO_IMAGE_BAG).requires_grad_(False)
+bag = load_text_to_image(TEXT_TO_IMAGE_BAG).requires_grad_(False)
 ground = " on a light background"
 twins = [
     "a large flat red circle above a large flat blue square" + ground,
     "a large flat blue square above a large flat red circle" + ground,
 ]
 twin_words = word_features(twins, vectors)
-noise = torch.zeros(2, painter.latents)
-both = torch.cat([net(noise, *twin_words) for net in (painter, bag)]).clamp(-1, 1)
+noise = torch.zeros(2, decoder.latents)
+both = torch.cat([net(noise, *twin_words) for net in (decoder, bag)]).clamp(-1, 1)
 alt = "Above, red circle over blue square, and the reverse. Below, twice the same muddled picture."
 titles = ["order, 'red circle above ...'", "order, 'blue square above ...'", "bag, the same", "bag, the same"]
 show.images(both, titles, alt=alt, columns=4)
@@ -427,10 +431,10 @@ assert distance[1] < 1e-4
 # %%
 pairs_said = asked("new compositions", 1.0)
 pair_words = word_features(pairs_said, vectors)
-noise = torch.randn(len(pairs_said), painter.latents, generator=torch.Generator().manual_seed(0))
+noise = torch.randn(len(pairs_said), decoder.latents, generator=torch.Generator().manual_seed(0))
 by_order = {
     name: evaluate.caption_match(net(noise, *pair_words).clamp(-1, 1), pairs_said).share
-    for name, net in (("order", painter), ("bag of words", bag))
+    for name, net in (("order", decoder), ("bag of words", bag))
 }
 print({name: f"{share.value:.2f}" for name, share in by_order.items()})
 assert by_order["order"].low > by_order["bag of words"].high + 0.4
@@ -450,25 +454,25 @@ assert alone.low > 0.5
 # %%
 from mmgen_course.recipes.text_to_image import one_hot
 
-learned, names = load_painter(TEXT_TO_IMAGE_ONE_HOT).requires_grad_(False), one_hot()
+learned, names = load_text_to_image(TEXT_TO_IMAGE_ONE_HOT).requires_grad_(False), one_hot()
 new_words = [
     "a tiny plain crimson disc in the centre on a light background",
     "a huge striped cobalt block in the top left on a light background",
     "a huge hollow jade lozenge in the bottom right on a dark background",
 ]
-noise = torch.zeros(3, painter.latents)
-by_glove = painter(noise, *word_features(new_words, vectors))
+noise = torch.zeros(3, decoder.latents)
+by_glove = decoder(noise, *word_features(new_words, vectors))
 by_names = learned(noise, *word_features(new_words, names))
 alt = "Above, what the sentences say. Below, the pictures of the decoder with learned vectors: wrong shapes or colours."
 titles = [re.sub(" in the.*", "", text) for text in new_words] + ["one-hot"] * 3
 show.images(torch.cat([by_glove, by_names]).clamp(-1, 1), titles, alt=alt, columns=3)
 
 # %%
-noise = torch.randn(300, painter.latents, generator=torch.Generator().manual_seed(0))
+noise = torch.randn(300, decoder.latents, generator=torch.Generator().manual_seed(0))
 score = {}
 for kind in ("training", "new words"):
     said = asked(kind, 0.0)
-    for name, net, table in (("GloVe", painter, vectors), ("one-hot", learned, names)):
+    for name, net, table in (("GloVe", decoder, vectors), ("one-hot", learned, names)):
         drawn = net(noise, *word_features(said, table)).clamp(-1, 1)
         score[name, kind] = evaluate.caption_match(drawn, said).share
         print(f"{name:7}, {kind:9}: {score[name, kind].value:.2f}")
@@ -521,14 +525,14 @@ assert len(set(colours_said)) >= 6
 # %%
 many = [text for text in asked("new compositions", 0.0, 40) for _ in range(6)]
 many_words = word_features(many, vectors)
-noise = torch.randn(len(many), painter.latents, generator=torch.Generator().manual_seed(5))
+noise = torch.randn(len(many), decoder.latents, generator=torch.Generator().manual_seed(5))
 curve = {}
 for tau in (0.05, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0):
-    pictures = painter(tau * noise, *many_words).clamp(-1, 1)
+    pictures = decoder(tau * noise, *many_words).clamp(-1, 1)
     shows = evaluate.caption_match(pictures, many).share
-    curve[tau] = shows, evaluate.diversity(evaluate.judge_features(pictures), many)
+    curve[tau] = shows, evaluate.diversity(evaluate.classifier_features(pictures), many)
 real = scenes.render([scenes.parse(text).scene() for text in many], generator=torch.Generator().manual_seed(0))
-real_diversity = evaluate.diversity(evaluate.judge_features(real), many)
+real_diversity = evaluate.diversity(evaluate.classifier_features(real), many)
 
 # %%
 alt = "Caption match against diversity as the noise grows from a twentieth to six times: flat at 1 up to the diversity "
@@ -561,7 +565,7 @@ assert curve[6.0][0].high < 0.8
 # %% [markdown]
 # ## From here on we import it
 #
-# **From here on we import it.** `pipeline.generate(caption, n, seed, model, size, truncation)` is all of the above;
+# **From here on we import it.** `pipeline.generate(caption, n, seed, model, size, temperature)` is all of the above;
 # `mmgen sample "a tiny crimson disc" --n 8 --out disc.png` is the same at the command line.
 
 # %%
@@ -569,7 +573,7 @@ pictures = pipeline.generate(twins[0], n=2, seed=4)
 by_hand = torch.stack(
     [torch.randn(LATENTS, generator=torch.Generator().manual_seed(4 * 1_000_003 + i)) for i in range(2)]
 )
-ours = painter(by_hand, *word_features([twins[0]] * 2, vectors)).clamp(-1, 1)
+ours = decoder(by_hand, *word_features([twins[0]] * 2, vectors)).clamp(-1, 1)
 print("largest difference:", round((pictures - ours).abs().max().item(), 5))
 assert torch.allclose(pictures, ours, atol=1e-5)
 
@@ -590,13 +594,13 @@ def show_maps(grid, drawn):
     for axes in grid:
         axes.set_axis_off()
     for axes, (t, word) in zip(grid, telling, strict=False):
-        axes.imshow(drawn.looked[0, t], cmap="magma", vmin=0, vmax=drawn.looked[0].max())
+        axes.imshow(drawn.attention[0, t], cmap="magma", vmin=0, vmax=drawn.attention[0].max())
         axes.set_title(word, size=8)
 
 
 # %%
-def panel(caption, truncation, seed):
-    drawn = pipeline.draw([caption] * 8, seed, size=64, truncation=truncation)
+def panel(caption, temperature, seed):
+    drawn = pipeline.draw([caption] * 8, seed, size=64, temperature=temperature)
     figure = Figure(figsize=(7, 3.3), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=(1, 2.2))
     show.picture(above.subplots(), show.tile(drawn.images, 8))
@@ -607,7 +611,7 @@ def panel(caption, truncation, seed):
 widgets.explorer(
     panel,
     caption=widgets.text("Sentence", "a striped purple star left of a small yellow ball"),
-    truncation=ipywidgets.FloatSlider(1.0, min=0.0, max=3.0, step=0.25, description="Temperature"),
+    temperature=ipywidgets.FloatSlider(1.0, min=0.0, max=3.0, step=0.25, description="Temperature"),
     seed=ipywidgets.IntSlider(0, 0, 20, description="Seed"),
 )
 
@@ -632,7 +636,7 @@ for prompt in ("a beautiful landscape", "a group of people having fun"):
 # %%
 generator = torch.Generator().manual_seed(0)
 nonsense = torch.randn(4, 3, 50, generator=generator) * words.std()
-pictures = painter(torch.zeros(4, LATENTS), nonsense, torch.ones(4, 3, dtype=torch.bool)).clamp(-1, 1)
+pictures = decoder(torch.zeros(4, LATENTS), nonsense, torch.ones(4, 3, dtype=torch.bool)).clamp(-1, 1)
 alt = "Four pictures of blurred, broken patches on grey."
 show.images(pictures, alt=alt)
 
@@ -645,8 +649,9 @@ show.images(pictures, alt=alt)
 
 # %%
 from mmgen_course.features.backbone import backbone, small_backbone
+from mmgen_course.fusion.grounding import load_grounding
 from mmgen_course.preprocess.image import center_crop, resize, to_tensor
-from mmgen_course.recipes.grounding import load_grounding, untrained
+from mmgen_course.recipes.grounding import untrained
 
 photographs = data.photographs()
 ready = torch.stack([center_crop(resize(to_tensor(p.image), 256), 256) for p in photographs]).mul(2).sub(1).clamp(-1, 1)
@@ -714,15 +719,15 @@ assert mixture.std() < 0.8
 
 
 # %% tags=["exercise"]
-def blended_noise(noises, weights, truncation):
-    """Standard normal (k, n, d), weights (k,), a number -> (n, d), each number from N(0, truncation^2)."""
+def blended_noise(noises, weights, temperature):
+    """Standard normal (k, n, d), weights (k,), a number -> (n, d), each number from N(0, temperature^2)."""
     # BEGIN SOLUTION
     # Variances of independent numbers add, and a factor counts squared: the weighted sum has the variance
     # sum of w^2; dividing by its root brings that back to 1. The commonest mistake divides by the sum of the weights:
     # a mean of noises loses variance. To rescale each vector to the length sqrt(d) instead hardly shows in pictures,
     # but puts all of them on one sphere.
     mixed = torch.einsum("k,knd->nd", weights, noises)
-    return truncation * mixed / weights.square().sum().sqrt()
+    return temperature * mixed / weights.square().sum().sqrt()
     # END SOLUTION
 
 

@@ -128,13 +128,13 @@ class Host:
 
 def run(case: Case, sandbox: Sandbox, host: Host, monkeypatch) -> dict:
     """Grade a case, and assert all three things of it; the outcome."""
-    came: list[object] = []
+    got: list[object] = []
     receive = sandbox_module.wire.receive
-    monkeypatch.setattr(sandbox_module.wire, "receive", lambda *a: came.append(receive(*a)) or came[-1])
+    monkeypatch.setattr(sandbox_module.wire, "receive", lambda *a: got.append(receive(*a)) or got[-1])
     outcome = grade(sandbox, submission("mallory.ipynb", notebook_of(case.cells(host.bait()))), SECRET, case.seconds)
     monkeypatch.setattr(sandbox_module.wire, "receive", receive)
     no_point_unearned(case, outcome)
-    no_canary_leaked(host, outcome, came)
+    no_canary_leaked(host, outcome, got)
     nothing_left(sandbox, host)
     return outcome
 
@@ -149,9 +149,9 @@ def no_point_unearned(case: Case, outcome: dict) -> None:
         assert result["points"] == (points if result["state"] == "right" else 0)
 
 
-def no_canary_leaked(host: Host, outcome: dict, came: list[object]) -> None:
+def no_canary_leaked(host: Host, outcome: dict, got: list[object]) -> None:
     """Nothing that came from the worker, and nothing in the result, holds the secret; no server was reached."""
-    assert host.secret not in repr(came) + json.dumps(outcome)
+    assert host.secret not in repr(got) + json.dumps(outcome)
     assert not host.reached
 
 

@@ -69,7 +69,7 @@ FILES = [
     edited(
         "F8a", "nbformat 3", lambda n: n.update(nbformat=3), "refused", 0, "open it in JupyterLab and save it again"
     ),
-    edited("F8b", "a format to come", lambda n: n.update(nbformat=6), "refused", 0, "expected nbformat 4; came 6"),
+    edited("F8b", "a format to come", lambda n: n.update(nbformat=6), "refused", 0, "expected nbformat 4; got 6"),
     one("F9a", "not a number", b'{"nbformat": 4, "x": NaN, "cells": []}', "refused", part="NaN is no JSON"),
     one("F9b", "a name twice", b'{"nbformat": 4, "nbformat": 4}', "refused", part="stands twice"),
     edited("F10", "a kernel of another language", lambda n: n.update(metadata={"kernelspec": {"name": "ir"}}), *FULL),

@@ -132,7 +132,7 @@ def test_each_formula_is_there_for_a_screen_reader_and_its_drawing_is_not(folder
     assert written is not None
 
 
-class Described(HTMLParser):
+class CaptionedScenes(HTMLParser):
     """Every picture, sound and film of a page, with the words that stand for it."""
 
     def __init__(self, text: str) -> None:
@@ -150,7 +150,7 @@ class Described(HTMLParser):
 def test_every_picture_and_sound_has_words_of_its_own(folder: Path) -> None:
     for file in sorted(folder.glob("*.html")):
         stands_for: dict[str, str] = {}
-        found = Described(file.read_text(encoding="utf-8")).found
+        found = CaptionedScenes(file.read_text(encoding="utf-8")).found
         assert len(found) >= 3 * (file.stem in LESSONS), file.name
         for source, words in found:
             assert len(words.split()) >= 3, f"{file.name}: {source[:80]} is described as {words!r}"
@@ -164,7 +164,7 @@ def test_every_picture_and_sound_has_words_of_its_own(folder: Path) -> None:
 
 @pytest.mark.parametrize("tag", ["<img src='a.png'>", "<img src='a.png' alt=''>", "<audio src='a.wav' title='a tone'>"])
 def test_a_picture_or_sound_without_words_is_seen_as_such(tag: str) -> None:
-    [(_, words)] = Described(f"<p>{tag}</p>").found
+    [(_, words)] = CaptionedScenes(f"<p>{tag}</p>").found
     assert not words
 
 

@@ -168,7 +168,7 @@ DRAW = """async ([caption, seed]) => {
     for (let k = 0; k < bytes.length; k += 8192) read += String.fromCharCode(...bytes.subarray(k, k + 8192));
     return btoa(read);
   };
-  return {...drawn, images: text(drawn.images), looked: text(drawn.looked)};
+  return {...drawn, images: text(drawn.images), attention: text(drawn.attention)};
 }"""
 
 
@@ -178,8 +178,8 @@ def test_100_pictures_and_their_maps_are_those_of_pytorch_for_the_same_seed(page
         here = draw_here([text] * book_caption.PICTURES, seed, size=book_caption.SIZE)
         there = page.evaluate(DRAW, [text, seed])
         assert there["captions"] == here.captions
-        assert here.looked is not None
-        for name, tensor in (("images", here.images), ("looked", here.looked)):
+        assert here.attention is not None
+        for name, tensor in (("images", here.images), ("attention", here.attention)):
             numbers = np.frombuffer(base64.b64decode(there[name]), np.float32).reshape(tensor.shape)
             differences.append(float(np.abs(numbers - tensor.numpy()).max()))
         times.append(there["milliseconds"])

@@ -14,7 +14,7 @@ from ledger import close, equation, uniform
 from torch import nn
 from torch.nn import functional as F
 
-from mmgen_course.train import rate_at
+from mmgen_course.train import warmup_cosine
 
 
 def _map(x, w, at, size=None):
@@ -443,7 +443,7 @@ def _schedule(t, T, rise, fall, r=lambda T: max(1, floor(T / 10))):
 )
 def learning_rate(formula):
     for T in (5, 30, 57):
-        close([formula(1, t, T) for t in range(T)], [rate_at(t, T) for t in range(T)])
+        close([formula(1, t, T) for t in range(T)], [warmup_cosine(t, T) for t in range(T)])
     optimiser = torch.optim.SGD([torch.zeros(1)], lr=0.4)
     up = torch.optim.lr_scheduler.LinearLR(optimiser, 1 / 4, 1, total_iters=3)  # 1/4 to 1 in the steps 0 to 3
     down = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=36)

@@ -8,7 +8,7 @@ from scipy.optimize import linprog, minimize_scalar
 from torch.nn import functional as F
 
 from mmgen_course.generators import gan
-from mmgen_course.generators.toy import coverage
+from mmgen_course.generators.ring_gan import coverage
 
 LOG_4 = math.log(4)
 GRID = torch.linspace(-12, 14, 20_001, dtype=torch.float64)
@@ -166,8 +166,8 @@ def value_integral(formula):
 
     real, fake = d(normal(100_000) * 1.5 - 1).log(), (1 - d(1 + normal(100_000, seed=1) / 2)).log()
     error = ((real.var() + fake.var()) / 100_000).sqrt()
-    came = formula(bell(GRID, -1, 1.5), bell(GRID, 1, 0.5), d(GRID))
-    assert abs(came - real.mean() - fake.mean()) < 4 * error < 0.02
+    got = formula(bell(GRID, -1, 1.5), bell(GRID, 1, 0.5), d(GRID))
+    assert abs(got - real.mean() - fake.mean()) < 4 * error < 0.02
 
 
 @equation(
@@ -456,7 +456,7 @@ def _modes(x, centres, sigma, least, radius=3.0, power=1):
     },
 )
 def modes(formula):
-    from mmgen_course.generators.toy import LEAST, SIGMA, centres
+    from mmgen_course.generators.ring_gan import LEAST, SIGMA, centres
 
     mu = centres(8)
     counts = [300, 200, 100, 350, 5, 0, 0, 45]  # the fifth is below 2 %, the last is 3.5 sigma off
@@ -485,10 +485,10 @@ def modes(formula):
 def wgan_loss(formula):
     x, y = 3 + uniform(9), uniform(9, seed=1)  # the data lies to the right: f(x) = x is the best critic
     w1 = (x.sort().values - y.sort().values).abs().mean()
-    critic, maker = formula(x, y)
+    critic, generator = formula(x, y)
     close(critic, -w1)
-    close(formula(x, y + 0.5)[1], maker - 0.5)  # nearer by 1/2 is better by 1/2
-    close((gan.wasserstein_discriminator_loss(x, y), gan.wasserstein_generator_loss(y)), (critic, maker))
+    close(formula(x, y + 0.5)[1], generator - 0.5)  # nearer by 1/2 is better by 1/2
+    close((gan.wasserstein_discriminator_loss(x, y), gan.wasserstein_generator_loss(y)), (critic, generator))
 
 
 def _norms(f, x):

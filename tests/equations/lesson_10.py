@@ -51,12 +51,12 @@ def _ask(q: Tensor, k: Tensor, v: Tensor, over: int = 1, scale: float | None = N
 )
 def regions_ask(formula):
     q, k, v = normal(6, 4, seed=1), normal(5, 4, seed=2), normal(5, 4, seed=3)
-    came = formula(q, k, v)
-    close(came, F.scaled_dot_product_attention(q, k, v), 1e-10)
+    got = formula(q, k, v)
+    close(got, F.scaled_dot_product_attention(q, k, v), 1e-10)
     for r in range(6):
         weights = [math.exp(sum(float(q[r, i] * k[t, i]) for i in range(4)) / 2) for t in range(5)]
         by_hand = sum(w * v[t] for t, w in enumerate(weights)) / sum(weights)
-        close(came[r], by_hand, 1e-10)
+        close(got[r], by_hand, 1e-10)
     close(formula(q, k[:1], v[:1]), v[:1].expand(6, 4), 1e-10)
 
 
@@ -82,13 +82,13 @@ def _painted(scores: Tensor, colours: Tensor) -> Tensor:
 )
 def painted(formula):
     scores, colours = normal(7, 6, seed=4), normal(6, 3, seed=5).tanh()
-    came = formula(scores, colours)
+    got = formula(scores, colours)
     for p in range(7):
         total = sum(math.exp(s) for s in scores[p].tolist())
         for rgb in range(3):
-            close(came[p, rgb], sum(math.exp(scores[p, k]) / total * colours[k, rgb] for k in range(6)), 1e-10)
-    assert (came <= colours.amax(0) + 1e-9).all()
-    close(formula(scores + 3, colours), came, 1e-10)
+            close(got[p, rgb], sum(math.exp(scores[p, k]) / total * colours[k, rgb] for k in range(6)), 1e-10)
+    assert (got <= colours.amax(0) + 1e-9).all()
+    close(formula(scores + 3, colours), got, 1e-10)
     close(formula(50 * F.one_hot(torch.tensor([2]), 6).double(), colours)[0], colours[2], 1e-10)
 
 
@@ -175,7 +175,7 @@ def _every_scene(said: Constraints) -> list[Scene]:
         "divided": lambda tau, noise: noise / max(tau, 1e-9),
     },
 )
-def truncation(formula):
+def temperature(formula):
     noise = normal(100_000)
     for tau in (0.05, 0.5, 2.0):
         z = formula(tau, noise)

@@ -252,5 +252,5 @@ def loss(formula):
 def transposed(formula):
     for (height, width), k, s, p in (((1, 4), 4, 1, 0), ((4, 7), 4, 2, 1), ((5, 3), 3, 3, 1), ((2, 2), 5, 2, 0)):
         with torch.no_grad():
-            came = nn.ConvTranspose2d(1, 1, k, s, p)(torch.zeros(1, 1, height, width)).shape[2:]
-        assert np.array_equal([formula(n, k, s, p) for n in (height, width)], came)
+            got = nn.ConvTranspose2d(1, 1, k, s, p)(torch.zeros(1, 1, height, width)).shape[2:]
+        assert np.array_equal([formula(n, k, s, p) for n in (height, width)], got)

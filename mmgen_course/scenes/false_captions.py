@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import torch
 
-from mmgen_course.features import recogniser
+from mmgen_course.features import classifier
 from mmgen_course.scenes import ATTRIBUTES, BACKGROUNDS, TRAINING_WORDS, Scene, caption, parse
 from mmgen_course.scenes.splits import is_held_out
 from mmgen_course.scenes.words import EVERYTHING, Lexicon
 from mmgen_course.scenes.world import ALONE, pick
 
-LOOK = tuple(recogniser.LOOK)
+APPEARANCE = tuple(classifier.APPEARANCE)
 OPPOSITE = {"left": "right", "above": "below", "over": "under", "top": "bottom"}
 OPPOSITE |= {other: word for word, other in OPPOSITE.items()}
 
@@ -25,16 +25,16 @@ MOVED, SHAPE = 0.15, 0.25
 CHANGED = 0.4  # how likely each attribute is drawn anew in the lie
 
 
-class Claim(NamedTuple):
+class LabelledCaption(NamedTuple):
     """A caption, and for each of its words whether it is true of the scene."""
 
     text: str
     true: list[bool]
 
 
-def claims(
+def true_and_false_captions(
     scene: Scene, generator: torch.Generator, words: Lexicon = TRAINING_WORDS, anything: bool = False
-) -> tuple[Claim, Claim]:
+) -> tuple[LabelledCaption, LabelledCaption]:
     """A true caption of a scene, and one in the same words but for those that make it false.
 
     New values are drawn evenly. Were they taken from the other object, to make the lie harder, then what the *other*
@@ -47,7 +47,7 @@ def claims(
         anything: with False no lie tells of a held-out composition, so that being unseen is no sign of being false.
 
     Example:
-        >>> said, lie = claims(parse("a large red star").complete(), torch.Generator().manual_seed(0), anything=True)
+        >>> said, lie = true_and_false_captions(parse("a large red star").complete(), torch.Generator().manual_seed(0), anything=True)
         >>> all(said.true), all(lie.true)
         (True, False)
     """
@@ -58,14 +58,16 @@ def claims(
         if kind < MOVED:
             told = _moved(scene, generator)
         else:
-            told = _changed(scene, LOOK[:1] if kind < MOVED + SHAPE else LOOK[1:], generator)
+            told = _changed(scene, APPEARANCE[:1] if kind < MOVED + SHAPE else APPEARANCE[1:], generator)
         said, lie = (
             caption(one, torch.Generator().manual_seed(wording), naming=naming, words=words) for one in (scene, told)
         )
         if kind < MOVED and scene.relation:  # let the words change places, not the things
             lie = " ".join(OPPOSITE.get(word, word) for word in said.split())
         if (anything or not is_held_out(told)) and not parse(lie).hold_for(scene):
-            return Claim(said, [True] * len(said.split())), Claim(lie, true_words(lie.split(), said.split()))
+            return LabelledCaption(said, [True] * len(said.split())), LabelledCaption(
+                lie, true_words(lie.split(), said.split())
+            )
 
 
 def _moved(scene: Scene, generator: torch.Generator) -> Scene:

@@ -12,15 +12,15 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmgen_course.features.classifier import load_classifier
 from mmgen_course.features.encoders import region_features, word_features
 from mmgen_course.features.glove import load_scene_vectors
-from mmgen_course.features.recogniser import load_recogniser
 from mmgen_course.fusion import Concat, CrossAttention, FiLM, Matcher, TextConvolution, text_share
-from mmgen_course.fusion.reader import TextReader
-from mmgen_course.recipes.negatives import Neighbour, change_one, neighbours, swap_one
+from mmgen_course.fusion.shared_space import load_shared_space
+from mmgen_course.fusion.text_encoder import TextEncoder
 from mmgen_course.recipes.recipe import TEST_SEED, Measured
-from mmgen_course.recipes.shared_space import load_shared_space
 from mmgen_course.scenes import Scene, caption, render, splits
+from mmgen_course.scenes.hard_negatives import Change, change_one, hard_negative_pairs, swap_one
 from mmgen_course.train import minimise, seeded
 
 WIDTHS: dict[str, tuple[Callable[[int, int, int], nn.Module], int]] = {
@@ -31,7 +31,7 @@ WIDTHS: dict[str, tuple[Callable[[int, int, int], nn.Module], int]] = {
 }
 """The four fusions and how wide each is, so that each matcher has 25,000 parameters, give or take 2 %."""
 
-KINDS: dict[str, Neighbour] = {"changed": change_one, "swapped": swap_one}
+HARD_NEGATIVES: dict[str, Change] = {"changed": change_one, "swapped": swap_one}
 PAIRS, TESTED, STEPS, QUARTETS, RATE = 6000, 1000, 1500, 32, 5e-3
 LONGEST = 40  # words
 
@@ -61,44 +61,50 @@ class Questions(NamedTuple):
 
 
 @torch.no_grad()
-def questions(pairs: Sequence[tuple[Scene, Scene]], reader: TextReader, generator: torch.Generator) -> Questions:
+def questions(pairs: Sequence[tuple[Scene, Scene]], encoder: TextEncoder, generator: torch.Generator) -> Questions:
     """Frozen features of pairs of scenes, a picture and a caption each: 4x4 regions, and words in their context.
 
     Example:
-        >>> pairs = neighbours(splits()["train"], swap_one, 2, torch.Generator().manual_seed(0), held_out=False)
-        >>> questions(pairs, TextReader().eval(), torch.Generator().manual_seed(0)).regions.shape
+        >>> pairs = hard_negative_pairs(splits()["train"], swap_one, 2, torch.Generator().manual_seed(0), held_out=False)
+        >>> questions(pairs, TextEncoder().eval(), torch.Generator().manual_seed(0)).regions.shape
         torch.Size([4, 16, 48])
     """
-    trunk, vectors = load_recogniser().trunk, load_scene_vectors()
+    trunk, vectors = load_classifier().trunk, load_scene_vectors()
     parts = []
     for start in range(0, len(pairs), 500):
         scenes = [scene for pair in pairs[start : start + 500] for scene in pair]
         regions = rearrange(region_features(render(scenes, generator=generator), trunk), "n (h w) c -> n c h w", h=8)
         words, mask = word_features([caption(scene, generator) for scene in scenes], vectors)
         room = LONGEST - mask.shape[1]
-        words, mask = F.pad(reader.in_context(words, mask), (0, 0, 0, room)), F.pad(mask, (0, room))
+        words, mask = F.pad(encoder.in_context(words, mask), (0, 0, 0, room)), F.pad(mask, (0, room))
         parts.append((rearrange(F.avg_pool2d(regions, 2), "n c h w -> n (h w) c"), words, mask))
     return Questions(*map(torch.cat, zip(*parts, strict=True)))
 
 
-def ask_all(seed: int = TEST_SEED, pairs: int = PAIRS, tested: int = TESTED) -> tuple[Questions, dict[str, Questions]]:
+def all_questions(
+    seed: int = TEST_SEED, pairs: int = PAIRS, tested: int = TESTED
+) -> tuple[Questions, dict[str, Questions]]:
     """The questions to train on, half of each kind, and those on held-out compositions, by kind.
 
     Example:
-        >>> train, test = ask_all(pairs=2, tested=3)
-        >>> len(train.mask), {kind: len(asked.mask) for kind, asked in test.items()}
+        >>> train, test = all_questions(pairs=2, tested=3)
+        >>> len(train.mask), {kind: len(questions_of.mask) for kind, questions_of in test.items()}
         (8, {'changed': 6, 'swapped': 6})
     """
-    generator, reader = torch.Generator().manual_seed(seed), load_shared_space().text
+    generator, encoder = torch.Generator().manual_seed(seed), load_shared_space().text
     scenes = splits()
     seen = [
-        pair for kind in KINDS.values() for pair in neighbours(scenes["train"], kind, pairs, generator, held_out=False)
+        pair
+        for kind in HARD_NEGATIVES.values()
+        for pair in hard_negative_pairs(scenes["train"], kind, pairs, generator, held_out=False)
     ]
-    return questions(seen, reader, generator), {
+    return questions(seen, encoder, generator), {
         name: questions(
-            neighbours(scenes["held_out_compositions"], kind, tested, generator, held_out=True), reader, generator
+            hard_negative_pairs(scenes["held_out_compositions"], kind, tested, generator, held_out=True),
+            encoder,
+            generator,
         )
-        for name, kind in KINDS.items()
+        for name, kind in HARD_NEGATIVES.items()
     }
 
 
@@ -114,7 +120,7 @@ def build(fusion: str, seed: int) -> Matcher:
 
 
 def train_matcher(
-    matcher: Matcher, asked: Questions, seed: int, steps: int = STEPS, shuffled: bool = False
+    matcher: Matcher, questions_of: Questions, seed: int, steps: int = STEPS, shuffled: bool = False
 ) -> Iterator[float]:
     """Train on random quartets; yield the cross-entropy of each step in nats, mean over its 128 questions.
 
@@ -122,35 +128,38 @@ def train_matcher(
     does not come from the text.
 
     Example:
-        >>> train, _ = ask_all(pairs=2, tested=1)
+        >>> train, _ = all_questions(pairs=2, tested=1)
         >>> len(list(train_matcher(build("FiLM", 0), train, seed=0, steps=2)))
         2
     """
     generator = torch.Generator().manual_seed(seed)
 
     def one_batch() -> Tensor:
-        chosen = torch.randint(len(asked.mask) // 2, (QUARTETS,), generator=generator)
-        picture, said, true = asked.quartets(chosen)
+        chosen = torch.randint(len(questions_of.mask) // 2, (QUARTETS,), generator=generator)
+        picture, said, true = questions_of.quartets(chosen)
         if shuffled:
             said = said[torch.randperm(len(said), generator=generator)]
-        logits = matcher(asked.regions[picture], asked.words[said], asked.mask[said])
+        logits = matcher(questions_of.regions[picture], questions_of.words[said], questions_of.mask[said])
         return F.binary_cross_entropy_with_logits(logits, true.float())
 
     return minimise(matcher, one_batch, steps, RATE)
 
 
 @torch.no_grad()
-def judge(matcher: Matcher, asked: Questions) -> Measured:
+def evaluate_matcher(matcher: Matcher, questions_of: Questions) -> Measured:
     """The share of questions answered rightly, the same with captions shuffled, and how much of the output is the text.
 
     Example:
-        >>> _, test = ask_all(pairs=2, tested=3)
-        >>> judge(build("FiLM", 0), test["swapped"]).keys()
+        >>> _, test = all_questions(pairs=2, tested=3)
+        >>> evaluate_matcher(build("FiLM", 0), test["swapped"]).keys()
         dict_keys(['right', 'right with captions shuffled', 'text share'])
     """
-    picture, said, true = asked.quartets(torch.arange(len(asked.mask) // 2))
+    picture, said, true = questions_of.quartets(torch.arange(len(questions_of.mask) // 2))
     other = said[torch.randperm(len(said), generator=torch.Generator().manual_seed(TEST_SEED))]
-    z, shuffled = (matcher.eval()(asked.regions[picture], asked.words[s], asked.mask[s]) for s in (said, other))
+    z, shuffled = (
+        matcher.eval()(questions_of.regions[picture], questions_of.words[s], questions_of.mask[s])
+        for s in (said, other)
+    )
     p = len(z) // 4
     plus, minus = torch.cat([z[:p], z[2 * p : 3 * p]]), torch.cat([z[p : 2 * p], z[3 * p :]])
     return {

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+from mmgen_course.data.captioned_scenes import PLAIN, CaptionedScenes
+from mmgen_course.features.classifier import load_classifier
 from mmgen_course.features.glove import load_scene_vectors
-from mmgen_course.features.recogniser import load_recogniser
 from mmgen_course.features.vectors import WordVectors
-from mmgen_course.recipes.described import PLAIN, Described
 from mmgen_course.scenes import BASE_WORDS, HELD_OUT_WORDS, TRAINING_WORDS, caption, parse, splits
 from mmgen_course.scenes.splits import is_held_out
 
@@ -17,7 +17,7 @@ SPLITS = {name: frozenset(scenes) for name, scenes in splits().items()}
 
 
 def described(seed=0, vectors=None):
-    return Described(torch.Generator().manual_seed(seed), vectors)
+    return CaptionedScenes(torch.Generator().manual_seed(seed), vectors)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_a_batch_has_its_share_of_pairs_and_its_parts_tell_of_the_same_scenes(dr
 
 
 def test_the_pictures_show_the_scenes_and_the_vectors_are_those_of_the_words(train):
-    read = load_recogniser().read(train.images)
+    read = load_classifier().read(train.images)
     assert sum(a == b for a, b in zip(read, train.scenes, strict=True)) >= 597  # the judge errs once in 10,000
     vectors = load_scene_vectors()
     for said, words, mask in list(zip(train.captions, train.words, train.mask, strict=True))[::50]:

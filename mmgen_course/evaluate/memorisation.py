@@ -16,7 +16,7 @@ from mmgen_course.evaluate.intervals import Estimate
 from mmgen_course.evaluate.neighbours import nearest
 
 
-class Copying(NamedTuple):
+class Memorisation(NamedTuple):
     """Whether generated pictures lie nearer to the training pictures than fresh ones do.
 
     Attributes:
@@ -35,7 +35,9 @@ class Copying(NamedTuple):
     nearest: Int[Tensor, " n"]
 
 
-def copying(generated: Float[Tensor, "n d"], train: Float[Tensor, "t d"], held_out: Float[Tensor, "m d"]) -> Copying:
+def memorisation(
+    generated: Float[Tensor, "n d"], train: Float[Tensor, "t d"], held_out: Float[Tensor, "m d"]
+) -> Memorisation:
     """Compare the distances of generated and of kept-back pictures to the training pictures, by ranks.
 
     Args:
@@ -51,17 +53,17 @@ def copying(generated: Float[Tensor, "n d"], train: Float[Tensor, "t d"], held_o
 
     Example:
         >>> train, held_out, fresh = torch.randn(3, 200, 2, generator=torch.Generator().manual_seed(0))
-        >>> copying(train, train, held_out).p < 1e-9, copying(fresh, train, held_out).p > 0.01
+        >>> memorisation(train, train, held_out).p < 1e-9, memorisation(fresh, train, held_out).p > 0.01
         (True, True)
     """
     apart, which = nearest(generated, train)
     kept_back, _ = nearest(held_out, train)
-    closer = less_often(apart, kept_back)
+    closer = auc(apart, kept_back)
     z = mann_whitney(apart, kept_back)
-    return Copying(closer, z, float(ndtr(-z)), apart, which)
+    return Memorisation(closer, z, float(ndtr(-z)), apart, which)
 
 
-def less_often(a: Float[Tensor, " n"], b: Float[Tensor, " m"]) -> Estimate:
+def auc(a: Float[Tensor, " n"], b: Float[Tensor, " m"]) -> Estimate:
     """P(a < b) + P(a = b) / 2 over all pairs, with its interval: the area under the ROC curve.
 
     Raises:
@@ -71,11 +73,11 @@ def less_often(a: Float[Tensor, " n"], b: Float[Tensor, " m"]) -> Estimate:
     Operating Characteristic Curves", Biometrics 44(3), 1988.
 
     Example:
-        >>> less_often(torch.tensor([1.0, 2.0]), torch.tensor([2.0, 3.0])).value
+        >>> auc(torch.tensor([1.0, 2.0]), torch.tensor([2.0, 3.0])).value
         0.875
     """
     if min(len(a), len(b)) < 2:
-        raise ValueError(f"expected at least two numbers in each; came {len(a)} and {len(b)}")
+        raise ValueError(f"expected at least two numbers in each; got {len(a)} and {len(b)}")
     of_a, of_b = _above(a, b), 1 - _above(b, a)  # for each a the share of b above it; for each b that of a below it
     half = 1.96 * math.sqrt(of_a.var().item() / len(a) + of_b.var().item() / len(b))
     value = of_a.mean().item()

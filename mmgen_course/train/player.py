@@ -28,17 +28,17 @@ def seeded(build: Callable[[], Model], seed: int) -> Model:
         return build()
 
 
-def steady(step: int, steps: int) -> float:
+def constant(step: int, steps: int) -> float:
     """The whole learning rate at every step.
 
     Example:
-        >>> steady(0, 20), steady(19, 20)
+        >>> constant(0, 20), constant(19, 20)
         (1.0, 1.0)
     """
     return 1.0
 
 
-def rate_at(step: int, steps: int) -> float:
+def warmup_cosine(step: int, steps: int) -> float:
     """The learning rate at a step, counted from 0, as a share of the highest: a line up, then half a cosine down to 0.
 
     The rise takes the first tenth of the steps, at least one.
@@ -47,7 +47,7 @@ def rate_at(step: int, steps: int) -> float:
     for the fall.
 
     Example:
-        >>> [round(rate_at(step, 20), 2) for step in (0, 1, 2, 11, 19)]
+        >>> [round(warmup_cosine(step, 20), 2) for step in (0, 1, 2, 11, 19)]
         [0.5, 1.0, 1.0, 0.5, 0.01]
     """
     rise = max(1, steps // 10)
@@ -74,7 +74,7 @@ def ema(model: nn.Module, decay: float) -> AveragedModel:
 
 
 @dataclass
-class Play:
+class Player:
     """One player of a training: it moves the parameters of its own model to lower its own loss, and no others.
 
     Attributes:
@@ -82,7 +82,7 @@ class Play:
         model: what learns.
         loss: draws its own batch at every call, and gives a scalar. Other models that it uses stand still.
         optimiser: over the model's parameters.
-        schedule: (step, steps) -> share of the optimiser's learning rate; `steady` or `rate_at`.
+        schedule: (step, steps) -> share of the optimiser's learning rate; `constant` or `warmup_cosine`.
         times: how many steps it takes in each step of the training.
         average: from `ema`, updated after each of its steps.
     """
@@ -91,6 +91,6 @@ class Play:
     model: nn.Module
     loss: Callable[[], Tensor]
     optimiser: torch.optim.Optimizer
-    schedule: Callable[[int, int], float] = steady
+    schedule: Callable[[int, int], float] = constant
     times: int = 1
     average: AveragedModel | None = None

@@ -30,7 +30,7 @@ class Batch(NamedTuple):
     scenes: list[Scene]
 
 
-class Described:
+class CaptionedScenes:
     """Draws scenes, half of them of one object, each time with other strays, other paraphrases and synonyms.
 
     Args:
@@ -38,7 +38,7 @@ class Described:
         vectors: of words; default: those of lesson 04.
 
     Example:
-        >>> batch = Described(torch.Generator().manual_seed(0)).draw(4)
+        >>> batch = CaptionedScenes(torch.Generator().manual_seed(0)).draw(4)
         >>> batch.images.shape, batch.words.shape[2], [len(scene.objects) for scene in batch.scenes]
         (torch.Size([4, 3, 32, 32]), 50, [1, 1, 2, 2])
     """

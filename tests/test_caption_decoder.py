@@ -8,12 +8,17 @@ from hypothesis import strategies as st
 from scipy.optimize import nnls
 from torch.nn import functional as F
 
+from mmgen_course.features.classifier import load_classifier
 from mmgen_course.features.encoders import word_features
 from mmgen_course.features.glove import load_scene_vectors
-from mmgen_course.features.recogniser import load_recogniser
-from mmgen_course.generators.painter import Asking, Painter, PainterVAE, Read
+from mmgen_course.generators.caption_decoder import (
+    CaptionDecoder,
+    CaptionVAE,
+    CrossAttentionBlock,
+    EncodedText,
+    load_text_to_image,
+)
 from mmgen_course.generators.vae import elbo, gaussian_log_likelihood, reparameterise
-from mmgen_course.recipes.text_to_image import load_painter
 from mmgen_course.scenes import parse
 from mmgen_course.train import seeded
 
@@ -26,19 +31,19 @@ def normal(*shape, seed=0):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def painter(order=True, seed=0):
+def decoder(order=True, seed=0):
     """A small one with random weights, as it draws: batch statistics stand still."""
-    made = seeded(lambda: Painter(LATENTS, WORDS, width=16, order=order), seed).eval().requires_grad_(False)
+    made = seeded(lambda: CaptionDecoder(LATENTS, WORDS, width=16, order=order), seed).eval().requires_grad_(False)
     made.whiten.measure(normal(50, WORDS, seed=1), floor=0.01)
     return made
 
 
-SMALL = {order: painter(order) for order in (True, False)}
+SMALL = {order: decoder(order) for order in (True, False)}
 
 
 @pytest.fixture(scope="module")
 def shipped():
-    return load_painter().requires_grad_(False)
+    return load_text_to_image().requires_grad_(False)
 
 
 # ---- what the regions ask
@@ -47,24 +52,26 @@ def shipped():
 @unhurried
 @given(SEEDS, st.lists(st.integers(1, 4), min_size=1, max_size=2))
 def test_the_questions_of_the_regions_equal_a_slow_loop_over_regions_heads_and_words(seed, lengths):
-    asking = seeded(lambda: Asking(8, words=6, heads=2), seed).double().eval().requires_grad_(False)
+    cross_attention = (
+        seeded(lambda: CrossAttentionBlock(8, words=6, heads=2), seed).double().eval().requires_grad_(False)
+    )
     maps, words = normal(len(lengths), 8, 3, 2, seed=seed).double(), normal(len(lengths), 4, 6, seed=seed).double()
     mask = torch.arange(4) < torch.tensor(lengths)[:, None]
-    came, weights = asking(maps, Read(words, mask))
+    got, weights = cross_attention(maps, EncodedText(words, mask))
 
     told = maps.clone()
-    ask = asking.ask
+    attention_layer = cross_attention.attention
     for n, row, column in torch.cartesian_prod(*map(torch.arange, (len(lengths), 3, 2))).tolist():
         answer = []
-        q = ask.to_q(asking.norm(maps[n, :, row, column]))
+        q = attention_layer.to_q(cross_attention.norm(maps[n, :, row, column]))
         for head in (slice(0, 4), slice(4, 8)):
-            fits = [(q[head] @ ask.to_k(words[n, t])[head] / 4**0.5).exp() for t in range(lengths[n])]
+            fits = [(q[head] @ attention_layer.to_k(words[n, t])[head] / 4**0.5).exp() for t in range(lengths[n])]
             shares = [float(fit / sum(fits)) for fit in fits]
-            looked = weights[n, head.start // 4, 2 * row + column].tolist()
-            assert looked == pytest.approx(shares + [0] * (4 - lengths[n]))
-            answer.append(sum(share * ask.to_v(words[n, t])[head] for t, share in enumerate(shares)))
-        told[n, :, row, column] += ask.out(torch.cat(answer))
-    torch.testing.assert_close(came, told + asking.think(told))
+            weights = weights[n, head.start // 4, 2 * row + column].tolist()
+            assert weights == pytest.approx(shares + [0] * (4 - lengths[n]))
+            answer.append(sum(share * attention_layer.to_v(words[n, t])[head] for t, share in enumerate(shares)))
+        told[n, :, row, column] += attention_layer.out(torch.cat(answer))
+    torch.testing.assert_close(got, told + cross_attention.think(told))
 
 
 @unhurried
@@ -92,10 +99,10 @@ def test_a_bag_of_words_gives_the_same_picture_in_every_order_and_a_sentence_ano
 
 
 def test_a_bag_is_one_word_at_which_every_region_looks():
-    read = SMALL[False].read(normal(2, 4, WORDS), torch.tensor([[True] * 4, [True, False, False, False]]))
-    assert read.words.shape[:2] == (2, 1)
-    _, looked = SMALL[False].paint(normal(2, LATENTS), read)
-    assert [weights.unique().tolist() for weights in looked] == [[1.0], [1.0]]
+    text = SMALL[False].read(normal(2, 4, WORDS), torch.tensor([[True] * 4, [True, False, False, False]]))
+    assert text.words.shape[:2] == (2, 1)
+    _, weights = SMALL[False].paint(normal(2, LATENTS), text)
+    assert [weights.unique().tolist() for weights in weights] == [[1.0], [1.0]]
 
 
 # ---- what becomes of the answers
@@ -105,34 +112,34 @@ def test_a_bag_is_one_word_at_which_every_region_looks():
 @given(SEEDS, st.floats(0, 300), st.booleans(), st.sampled_from([1, 2, 8]))
 def test_pictures_lie_in_minus_one_to_one_however_large_the_noise(seed, size, order, enlarged):
     made, words = SMALL[order], normal(2, 4, WORDS, seed=seed)
-    images, looked = made.paint(
+    images, weights = made.paint(
         size * normal(2, LATENTS, seed=seed), made.read(words, torch.ones(2, 4).bool()), enlarged
     )
     assert images.shape == (2, 3, 32 * enlarged, 32 * enlarged)
     assert images.abs().max() <= 1 + 1e-5
-    for weights in looked:
+    for weights in weights:
         assert weights.shape[1:3] == (4, 64)
         torch.testing.assert_close(weights.sum(-1), torch.ones(2, 4, 64))
 
 
 def test_where_all_colours_of_the_palette_are_one_the_whole_picture_has_it():
-    made = painter()
+    made = decoder()
     with torch.no_grad():
-        made.said_colours.weight.zero_()
-        made.own_colours.weight.zero_()
+        made.caption_colours.weight.zero_()
+        made.latent_colours.weight.zero_()
     drawn = made(9 * normal(3, LATENTS), normal(3, 4, WORDS), torch.ones(3, 4).bool())
-    expected = made.said_colours.bias.tanh()[None, :, None, None].expand(3, 3, 32, 32)
+    expected = made.caption_colours.bias.tanh()[None, :, None, None].expand(3, 3, 32, 32)
     torch.testing.assert_close(drawn, expected)  # so the shares of the colours sum to one everywhere
 
 
 def test_each_pixel_is_a_mixture_of_the_colours_of_the_palette():
-    made, z = painter(), 3 * normal(1, LATENTS)
+    made, z = decoder(), 3 * normal(1, LATENTS)
     with torch.no_grad():
-        made.said_colours.weight.zero_()
-        made.said_colours.bias.zero_()
+        made.caption_colours.weight.zero_()
+        made.caption_colours.bias.zero_()
     drawn = made(z, normal(1, 4, WORDS), torch.ones(1, 4).bool())
-    palette = torch.tanh(made.own_colours.weight @ z[0]).reshape(Painter.COLOURS, 3)
-    corners = torch.cat([palette.T, torch.ones(1, Painter.COLOURS)]).double().numpy()
+    palette = torch.tanh(made.latent_colours.weight @ z[0]).reshape(CaptionDecoder.COLOURS, 3)
+    corners = torch.cat([palette.T, torch.ones(1, CaptionDecoder.COLOURS)]).double().numpy()
     pixels = rearrange(drawn[0], "c h w -> (h w) c").double()
     for pixel in pixels[:: 1024 // 40]:
         _, far = nnls(corners, torch.cat([pixel, torch.ones(1).double()]).numpy())  # no such mixture: far from 0
@@ -144,11 +151,11 @@ def test_every_parameter_learns_but_for_those_that_no_answer_depends_on():
     """A number added to all scores falls out of the softmax: the keys' bias cannot learn. Words are read one by one:
     what makes one vector of them is left out.
     """
-    vae = seeded(lambda: PainterVAE(LATENTS, WORDS, width=16), 0).eval()
+    vae = seeded(lambda: CaptionVAE(LATENTS, WORDS, width=16), 0).eval()
     images, words, mask = normal(3, 3, 32, 32).tanh(), normal(3, 4, WORDS), torch.ones(3, 4).bool()
-    read = vae.decode.read(words, mask)
-    q = vae.encode(images, read)
-    painted, _ = vae.decode.paint(reparameterise(*q, normal(3, LATENTS)), read)
+    text = vae.decode.read(words, mask)
+    q = vae.encode(images, text)
+    painted, _ = vae.decode.paint(reparameterise(*q, normal(3, LATENTS)), text)
     (-elbo(gaussian_log_likelihood(images, painted, vae.sigma), *q).elbo).backward()
     moved = {name: p.grad.abs().max().item() for name, p in vae.named_parameters() if p.grad is not None}
     left_out = {name for name, p in vae.named_parameters() if p.grad is None}
@@ -160,7 +167,7 @@ def test_every_parameter_learns_but_for_those_that_no_answer_depends_on():
 
 
 def test_q_of_the_latent_point_depends_on_picture_and_caption():
-    vae = seeded(lambda: PainterVAE(LATENTS, WORDS, width=16), 0).eval().requires_grad_(False)
+    vae = seeded(lambda: CaptionVAE(LATENTS, WORDS, width=16), 0).eval().requires_grad_(False)
     images, words, mask = normal(2, 3, 32, 32).tanh(), normal(2, 4, WORDS), torch.ones(2, 4).bool()
     a, b = vae.decode.read(words, mask), vae.decode.read(words.flip(0), mask)
     mu = vae.encode(images, a).mu
@@ -192,12 +199,12 @@ CAPTIONS = [
 
 @pytest.mark.parametrize("enlarged", [2, 4, 8])
 def test_an_enlarged_picture_is_the_small_one_with_sharper_edges(shipped, enlarged):
-    read = shipped.read(*word_features(CAPTIONS, load_scene_vectors()))
+    text = shipped.read(*word_features(CAPTIONS, load_scene_vectors()))
     z = normal(len(CAPTIONS), shipped.latents)
-    small, large = (shipped.paint(z, read, scale)[0] for scale in (1, enlarged))
+    small, large = (shipped.paint(z, text, scale)[0] for scale in (1, enlarged))
     pooled = F.avg_pool2d(large, enlarged)
     assert (pooled - small).abs().mean() < 0.03
-    assert load_recogniser().read(pooled) == load_recogniser().read(small)
+    assert load_classifier().read(pooled) == load_classifier().read(small)
     smooth = F.interpolate(small, scale_factor=enlarged, mode="bicubic")
     steepest = [images.diff(dim=-1).abs().amax((1, 2, 3)) for images in (large, smooth)]
     assert (steepest[0] > 1.3 * steepest[1]).all()
@@ -214,6 +221,6 @@ def test_the_shipped_painter_reads_who_is_above_whom(shipped):
     z = normal(10, shipped.latents).repeat(2, 1)
     drawn = shipped(z, words, mask)
     assert (drawn[:10] - drawn[10:]).abs().mean((1, 2, 3)).min() > 0.1
-    seen = load_recogniser().read(drawn.clamp(-1, 1))
+    seen = load_classifier().read(drawn.clamp(-1, 1))
     right = [parse(one).hold_for(scene) for scene in seen[:10]] + [parse(other).hold_for(scene) for scene in seen[10:]]
     assert sum(right) >= 17  # 20 draws at 97 %: fewer by chance less than once in 400

@@ -36,7 +36,7 @@ def diversity(features: Float[Tensor, "n d"], captions: Sequence[Hashable]) -> E
         3.0
     """
     if len(features) != len(captions):
-        raise ValueError(f"expected a caption for each picture; came {len(features)} and {len(captions)}")
+        raise ValueError(f"expected a caption for each picture; got {len(features)} and {len(captions)}")
     groups: dict[Hashable, list[int]] = defaultdict(list)
     for i, caption in enumerate(captions):
         groups[caption].append(i)

@@ -8,13 +8,12 @@ from dataclasses import replace
 
 import torch
 
-from mmgen_course.features.recogniser import LOOK
-from mmgen_course.recipes.claims import exchanged
 from mmgen_course.scenes import Scene
+from mmgen_course.scenes.false_captions import exchanged
 from mmgen_course.scenes.splits import is_held_out
-from mmgen_course.scenes.world import pick
+from mmgen_course.scenes.world import APPEARANCE, pick
 
-Neighbour = Callable[[Scene, torch.Generator], Scene]
+Change = Callable[[Scene, torch.Generator], Scene]
 
 
 def change_one(scene: Scene, generator: torch.Generator) -> Scene:
@@ -24,11 +23,11 @@ def change_one(scene: Scene, generator: torch.Generator) -> Scene:
         >>> from mmgen_course.scenes import parse
         >>> scene = parse("a large red circle").complete()
         >>> other = change_one(scene, torch.Generator().manual_seed(0)).objects[0]
-        >>> sum(getattr(other, name) != getattr(scene.objects[0], name) for name in LOOK)
+        >>> sum(getattr(other, name) != getattr(scene.objects[0], name) for name in APPEARANCE)
         1
     """
-    k, name = pick(range(len(scene.objects)), generator), pick(list(LOOK), generator)
-    others = [value for value in LOOK[name] if value != getattr(scene.objects[k], name)]
+    k, name = pick(range(len(scene.objects)), generator), pick(list(APPEARANCE), generator)
+    others = [value for value in APPEARANCE[name] if value != getattr(scene.objects[k], name)]
     changed = list(scene.objects)
     changed[k] = replace(changed[k], **{name: pick(others, generator)})
     return Scene(tuple(changed), scene.background)
@@ -46,14 +45,14 @@ def swap_one(scene: Scene, generator: torch.Generator) -> Scene:
         >>> caption(swap_one(scene, torch.Generator().manual_seed(0)), naming=("colour", "position"))
         'a blue circle above a red circle'
     """
-    differ = [name for name in LOOK if len({getattr(thing, name) for thing in scene.objects}) == 2]
+    differ = [name for name in APPEARANCE if len({getattr(thing, name) for thing in scene.objects}) == 2]
     if not differ:
-        raise ValueError(f"needs two objects that look different; came {scene.objects}")
+        raise ValueError(f"needs two objects that look different; got {scene.objects}")
     return exchanged(scene, pick(differ, generator))
 
 
-def neighbours(
-    scenes: Sequence[Scene], kind: Neighbour, n: int, generator: torch.Generator, held_out: bool
+def hard_negative_pairs(
+    scenes: Sequence[Scene], kind: Change, n: int, generator: torch.Generator, held_out: bool
 ) -> list[tuple[Scene, Scene]]:
     """n different scenes of two objects, drawn at random, each with a neighbour on the same side of the split.
 
@@ -69,13 +68,13 @@ def neighbours(
 
     Example:
         >>> from mmgen_course.scenes import splits
-        >>> pairs = neighbours(splits()["train"], swap_one, 3, torch.Generator().manual_seed(0), held_out=False)
+        >>> pairs = hard_negative_pairs(splits()["train"], swap_one, 3, torch.Generator().manual_seed(0), held_out=False)
         >>> [is_held_out(other) for _, other in pairs]
         [False, False, False]
     """
     found: list[tuple[Scene, Scene]] = []
     for i in torch.randperm(len(scenes), generator=generator).tolist():
-        looks = {tuple(getattr(thing, name) for name in LOOK) for thing in scenes[i].objects}
+        looks = {tuple(getattr(thing, name) for name in APPEARANCE) for thing in scenes[i].objects}
         if len(looks) < 2:
             continue
         tries = (kind(scenes[i], generator) for _ in range(20))

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from mmgen_course.generators import gan
-from mmgen_course.train import Play, seeded
+from mmgen_course.train import Player, seeded
 
 MODES, RADIUS, SIGMA, NOISE = 8, 2.0, 0.1, 2
 LEAST = 0.02  # of all points near a mode, so that it counts as found
@@ -89,8 +89,8 @@ def plane_net(inputs: int, outputs: int, width: int = 64, normalise: bool = Fals
     return nn.Sequential(*layers[:-1])
 
 
-Loss = Callable[[Tensor], Tensor]
-Judged = Callable[[Tensor, Tensor], Tensor]
+GeneratorLoss = Callable[[Tensor], Tensor]
+DiscriminatorLoss = Callable[[Tensor, Tensor], Tensor]
 Penalty = Callable[[Callable[[Tensor], Tensor], Tensor, Tensor, torch.Generator], Tensor]
 
 
@@ -113,8 +113,8 @@ class Rules:
         normalise: whether the discriminator's matrices are divided by their spectral norms.
     """
 
-    discriminator: Judged = gan.discriminator_loss
-    generator: Loss = gan.non_saturating_loss
+    discriminator: DiscriminatorLoss = gan.discriminator_loss
+    generator: GeneratorLoss = gan.non_saturating_loss
     penalty: Penalty | None = None
     normalise: bool = False
 
@@ -131,15 +131,15 @@ GAMES = {
 """The games that are compared; all else, such as networks, rates and batches, is the same."""
 
 
-class Players(NamedTuple):
+class RingGAN(NamedTuple):
     """A generator (N, 2) -> (N, 2), a discriminator (N, 2) -> (N,), and the plays for `mmgen_course.train.fit`."""
 
     generator: nn.Module
     discriminator: Callable[[Tensor], Tensor]
-    plays: list[Play]
+    players: list[Player]
 
 
-def players(rules: Rules, seed: int, turns: tuple[int, int] = (1, 1)) -> Players:
+def players(rules: Rules, seed: int, turns: tuple[int, int] = (1, 1)) -> RingGAN:
     """Set up one game on the ring: two fresh networks, Adam for both, and everything random from the seed.
 
     Args:
@@ -150,30 +150,30 @@ def players(rules: Rules, seed: int, turns: tuple[int, int] = (1, 1)) -> Players
     Example:
         >>> from mmgen_course.train import fit
         >>> game = players(GAMES["WGAN-GP"], seed=0)
-        >>> [sorted(losses) for losses in fit(game.plays, steps=1)]
+        >>> [sorted(losses) for losses in fit(game.players, steps=1)]
         [['discriminator', 'generator']]
     """
     random = torch.Generator().manual_seed(seed)
-    maker = seeded(lambda: plane_net(NOISE, 2), seed)
-    judge = seeded(lambda: plane_net(2, 1, normalise=rules.normalise), seed + 1_000)
+    generator_net = seeded(lambda: plane_net(NOISE, 2), seed)
+    discriminator = seeded(lambda: plane_net(2, 1, normalise=rules.normalise), seed + 1_000)
 
     def logit(x: Tensor) -> Tensor:
-        return rearrange(judge(x), "n 1 -> n")
+        return rearrange(discriminator(x), "n 1 -> n")
 
-    def judging() -> Tensor:
-        real, fake = ring(BATCH, random), maker(noise(BATCH, random)).detach()
+    def discriminator_loss() -> Tensor:
+        real, fake = ring(BATCH, random), generator_net(noise(BATCH, random)).detach()
         loss = rules.discriminator(logit(real), logit(fake))
         return loss if rules.penalty is None else loss + rules.penalty(logit, real, fake, random)
 
-    def making() -> Tensor:
-        return rules.generator(logit(maker(noise(BATCH, random))))
+    def generator_loss() -> Tensor:
+        return rules.generator(logit(generator_net(noise(BATCH, random))))
 
-    adam = [torch.optim.Adam(net.parameters(), lr=RATE, betas=BETAS) for net in (judge, maker)]
-    plays = [
-        Play("discriminator", judge, judging, adam[0], times=turns[0]),
-        Play("generator", maker, making, adam[1], times=turns[1]),
+    adam = [torch.optim.Adam(net.parameters(), lr=RATE, betas=BETAS) for net in (discriminator, generator_net)]
+    players = [
+        Player("discriminator", discriminator, discriminator_loss, adam[0], times=turns[0]),
+        Player("generator", generator_net, generator_loss, adam[1], times=turns[1]),
     ]
-    return Players(maker, logit, plays)
+    return RingGAN(generator_net, logit, players)
 
 
 @torch.no_grad()

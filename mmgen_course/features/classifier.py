@@ -19,7 +19,7 @@ from mmgen_course.features.cnn import SmallCNN
 from mmgen_course.scenes import ATTRIBUTES, BACKGROUNDS, POSITIONS, Scene, SceneObject, encode, render
 from mmgen_course.scenes.constraints import Constraints, ObjectConstraints
 from mmgen_course.scenes.world import ALONE
-from mmgen_course.train import Run, mine, minimise
+from mmgen_course.train import Run, minimise, shard
 
 # The seven ways to place objects, first object first, and their codes with -1 where there is no second object.
 LAYOUTS: tuple[tuple[str, ...], ...] = (*((place,) for place in ALONE), ("left", "right"), ("top", "bottom"))
@@ -27,7 +27,7 @@ _PLACES = torch.tensor([([*map(POSITIONS.index, layout), -1])[:2] for layout in 
 _HOLDS = torch.tensor([[float(place in layout) for place in POSITIONS] for layout in LAYOUTS])  # (7, 9)
 
 # What an object looks like: the attributes that are read at its place, in the order of its code.
-LOOK = {name: values for name, values in ATTRIBUTES.items() if name != "position"}
+APPEARANCE = {name: values for name, values in ATTRIBUTES.items() if name != "position"}
 _ROWS = ("top left", "top", "top right"), ("left", "centre", "right"), ("bottom left", "bottom", "bottom right")
 _ORDER = [[place for row in _ROWS for place in row].index(place) for place in POSITIONS]
 
@@ -35,31 +35,31 @@ _ORDER = [[place for row in _ROWS for place in row].index(place) for place in PO
 class Logits(NamedTuple):
     """What the recogniser makes of N pictures; each is a logit, so only differences on its last axis count.
 
-    `layout` (N, 7) follows `LAYOUTS`, `background` (N, 2) follows `BACKGROUNDS`. `looks` holds for shape, colour,
+    `layout` (N, 7) follows `LAYOUTS`, `background` (N, 2) follows `BACKGROUNDS`. `appearance` holds for shape, colour,
     size and style a tensor (N, 9, values): which value an object has, if one stands at that of the `POSITIONS`.
     """
 
     layout: Float[Tensor, "n 7"]
     background: Float[Tensor, "n 2"]
-    looks: dict[str, Float[Tensor, "n 9 _"]]
+    appearance: dict[str, Float[Tensor, "n 9 _"]]
 
 
-class Recogniser(nn.Module):
+class SceneClassifier(nn.Module):
     """Look at the nine places through one window, half as wide as the picture, with the same weights at each.
 
     Each window says whether an object stands in its middle, what it looks like, and the background. A layout's
     logit is the sum over its places, the background's the mean over all windows.
 
     Example:
-        >>> logits = Recogniser()(torch.zeros(4, 3, 32, 32))
-        >>> logits.layout.shape, {name: tuple(values.shape) for name, values in logits.looks.items()}["colour"]
+        >>> logits = SceneClassifier()(torch.zeros(4, 3, 32, 32))
+        >>> logits.layout.shape, {name: tuple(values.shape) for name, values in logits.appearance.items()}["colour"]
         (torch.Size([4, 7]), (4, 9, 8))
     """
 
     def __init__(self, widths: Sequence[int] = (24, 48), hidden: int = 128) -> None:
         super().__init__()
         self.trunk = SmallCNN(widths)
-        self.counts = [*(len(values) for values in LOOK.values()), len(BACKGROUNDS), 1]
+        self.counts = [*(len(values) for values in APPEARANCE.values()), len(BACKGROUNDS), 1]
         # 32 pixels become a map of 8x8; windows of 4x4, 2 apart, make the 3x3 grid of places
         self.window = nn.Sequential(
             nn.Conv2d(self.trunk.dim, hidden, 4, stride=2), nn.ReLU(), nn.Conv2d(hidden, sum(self.counts), 1)
@@ -69,9 +69,9 @@ class Recogniser(nn.Module):
         """Logits for N pictures in [-1, 1]."""
         windows = self.window(self.trunk.maps(images))  # (N, 23, 3, 3)
         at_places = rearrange(windows, "n values row column -> n (row column) values")[:, _ORDER]  # (N, 9, 23)
-        *looks, background, present = at_places.split(self.counts, dim=-1)
+        *appearance, background, present = at_places.split(self.counts, dim=-1)
         layout = present[..., 0] @ _HOLDS.T.to(images)
-        return Logits(layout, background.mean(dim=1), dict(zip(LOOK, looks, strict=True)))
+        return Logits(layout, background.mean(dim=1), dict(zip(APPEARANCE, appearance, strict=True)))
 
     @torch.no_grad()
     def read(self, images: Float[Tensor, "n 3 32 32"]) -> list[Scene]:
@@ -79,7 +79,7 @@ class Recogniser(nn.Module):
 
         Example:
             >>> from mmgen_course.scenes import parse, render
-            >>> len(Recogniser().read(render([parse("a large red circle").complete()])))
+            >>> len(SceneClassifier().read(render([parse("a large red circle").complete()])))
             1
         """
         training = self.training
@@ -95,23 +95,23 @@ def most_probable(logits: Logits) -> list[Scene]:
     log p(value | an object stands there): for each layout the best looks are known, then the best layout wins.
 
     Example:
-        >>> looks = {name: torch.eye(len(values))[:1].expand(1, 9, -1) for name, values in LOOK.items()}
-        >>> most_probable(Logits(torch.eye(7)[:1] * 9, torch.eye(2)[1:], looks))[0].objects[0].position
+        >>> appearance = {name: torch.eye(len(values))[:1].expand(1, 9, -1) for name, values in APPEARANCE.items()}
+        >>> most_probable(Logits(torch.eye(7)[:1] * 9, torch.eye(2)[1:], appearance))[0].objects[0].position
         'centre'
     """
-    best = [values.log_softmax(-1).max(-1) for values in logits.looks.values()]
+    best = [values.log_softmax(-1).max(-1) for values in logits.appearance.values()]
     at_place = torch.stack([each.values for each in best]).sum(0)  # (N, 9)
     layouts = (logits.layout.log_softmax(-1) + at_place @ _HOLDS.T.to(at_place)).argmax(-1)
-    looks = torch.stack([each.indices for each in best], dim=-1).tolist()  # (N, 9, 4)
+    appearance = torch.stack([each.indices for each in best], dim=-1).tolist()  # (N, 9, 4)
     backgrounds = logits.background.argmax(-1)
     return [
         Scene(tuple(_object(look[POSITIONS.index(place)], place) for place in LAYOUTS[layout]), BACKGROUNDS[ground])
-        for look, layout, ground in zip(looks, layouts.tolist(), backgrounds.tolist(), strict=True)
+        for look, layout, ground in zip(appearance, layouts.tolist(), backgrounds.tolist(), strict=True)
     ]
 
 
 def _object(look: list[int], place: str) -> SceneObject:
-    named = {name: values[i] for (name, values), i in zip(LOOK.items(), look, strict=True)}
+    named = {name: values[i] for (name, values), i in zip(APPEARANCE.items(), look, strict=True)}
     return SceneObject(**named, position=place)
 
 
@@ -130,8 +130,8 @@ def loss(logits: Logits, codes: Int[Tensor, "n 2 5"], backgrounds: Int[Tensor, "
 
     Example:
         >>> from mmgen_course.scenes import encode, parse
-        >>> looks = {name: torch.zeros(1, 9, len(values)) for name, values in LOOK.items()}
-        >>> unsure = Logits(torch.zeros(1, 7), torch.zeros(1, 2), looks)
+        >>> appearance = {name: torch.zeros(1, 9, len(values)) for name, values in APPEARANCE.items()}
+        >>> unsure = Logits(torch.zeros(1, 7), torch.zeros(1, 2), appearance)
         >>> loss(unsure, *encode([parse("a large red circle").complete()])).exp().round()  # 7 * 2 * 6 * 8 * 2 * 4
         tensor(5376.)
     """
@@ -142,7 +142,7 @@ def loss(logits: Logits, codes: Int[Tensor, "n 2 5"], backgrounds: Int[Tensor, "
     image, slot = (codes[:, :, 4] >= 0).nonzero(as_tuple=True)  # (M,) each, for M objects
     *values, place = codes[image, slot].unbind(-1)
     total = F.cross_entropy(logits.layout, fits.int().argmax(1)) + F.cross_entropy(logits.background, backgrounds)
-    for at_places, value in zip(logits.looks.values(), values, strict=True):
+    for at_places, value in zip(logits.appearance.values(), values, strict=True):
         total = total + F.cross_entropy(at_places[image, place], value)
     return total
 
@@ -167,7 +167,7 @@ def accuracy(scenes: Sequence[Scene], read: Sequence[Scene]) -> dict[str, float]
         {'shape': 1.0, 'colour': 0.5, 'size': 1.0, 'style': 1.0, 'position': 1.0, 'background': 1.0, 'scene': 0.5}
     """
     if len(scenes) != len(read) or not scenes:
-        raise ValueError(f"expected as many scenes read as true ones, at least one; came {len(read)} and {len(scenes)}")
+        raise ValueError(f"expected as many scenes read as true ones, at least one; got {len(read)} and {len(scenes)}")
     (codes, grounds), (codes_read, grounds_read) = encode(scenes), encode(read)
     right = (codes == codes_read)[codes[:, :, 0] >= 0].double().mean(dim=0)
     return {
@@ -206,8 +206,8 @@ def is_kept_back(scene: Scene) -> bool:
     return crc32(repr(scene).encode()) % 10 == 0
 
 
-def train_recogniser(
-    recogniser: Recogniser,
+def train_classifier(
+    classifier: SceneClassifier,
     steps: int,
     generator: torch.Generator,
     batch: int = 64,
@@ -217,20 +217,20 @@ def train_recogniser(
     """Train on freshly drawn pictures, and yield the loss after each step; see `mmgen_course.train.minimise`.
 
     Example:
-        >>> losses = list(train_recogniser(Recogniser(), 2, torch.Generator().manual_seed(0), batch=2))
+        >>> losses = list(train_classifier(SceneClassifier(), 2, torch.Generator().manual_seed(0), batch=2))
     """
-    device = next(recogniser.parameters()).device
+    device = next(classifier.parameters()).device
 
     def one_batch() -> Tensor:
         scenes = random_scenes(batch, generator)
         pictures, codes, backgrounds = render(scenes, generator=generator), *encode(scenes)
-        pictures, codes, backgrounds = (mine(each).to(device) for each in (pictures, codes, backgrounds))
-        return loss(recogniser(pictures), codes, backgrounds)
+        pictures, codes, backgrounds = (shard(each).to(device) for each in (pictures, codes, backgrounds))
+        return loss(classifier(pictures), codes, backgrounds)
 
-    return minimise(recogniser, one_batch, steps, rate, run)
+    return minimise(classifier, one_batch, steps, rate, run)
 
 
-def load_recogniser() -> Recogniser:
+def load_classifier() -> SceneClassifier:
     """The recogniser that ships with the course, in evaluation mode; how good it is stands in the data card.
 
     Raises:
@@ -239,9 +239,9 @@ def load_recogniser() -> Recogniser:
     Example:
         >>> from mmgen_course.scenes import parse, render
         >>> scene = parse("a small dotted blue star on a dark background").complete()
-        >>> load_recogniser().read(render([scene])) == [scene]
+        >>> load_classifier().read(render([scene])) == [scene]
         True
     """
-    recogniser = Recogniser()
-    load_weights(recogniser, shipped("weights/recogniser.safetensors"))
-    return recogniser.eval()
+    classifier = SceneClassifier()
+    load_weights(classifier, shipped("weights/recogniser.safetensors"))
+    return classifier.eval()

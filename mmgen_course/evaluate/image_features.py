@@ -11,23 +11,23 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from mmgen_course.features.recogniser import Recogniser, load_recogniser
-from mmgen_course.generators.parts import in_parts
+from mmgen_course.features.classifier import SceneClassifier, load_classifier
+from mmgen_course.layers import in_batches
 
 
 @torch.no_grad()
-def judge_features(images: Float[Tensor, "n 3 32 32"]) -> Float[Tensor, "n 48"]:
+def classifier_features(images: Float[Tensor, "n 3 32 32"]) -> Float[Tensor, "n 48"]:
     """What the trunk of the shipped recogniser makes of each picture, mean over its places: what, but not where.
 
     Raises:
         ValueError: no picture, or pixels that are not in [-1, 1].
 
     Example:
-        >>> judge_features(torch.zeros(2, 3, 32, 32)).shape
+        >>> classifier_features(torch.zeros(2, 3, 32, 32)).shape
         torch.Size([2, 48])
     """
     check_pictures(images)
-    return in_parts(shipped_judge().trunk, images, of=500)
+    return in_batches(shipped_classifier().trunk, images, of=500)
 
 
 def coarse_pixels(images: Float[Tensor, "n c h w"], side: int = 4) -> Float[Tensor, "n d"]:
@@ -51,13 +51,13 @@ def check_pictures(images: Tensor) -> None:
         ValueError: no picture, or pixels that are not in [-1, 1]; the message says what came.
     """
     if images.ndim != 4 or not len(images):
-        raise ValueError(f"expected pictures (N, C, H, W), at least one; came {tuple(images.shape)}")
+        raise ValueError(f"expected pictures (N, C, H, W), at least one; got {tuple(images.shape)}")
     low, high = images.min().item(), images.max().item()
     if not (low >= -1.001 and high <= 1.001):  # a NaN fails both
-        raise ValueError(f"expected pixels in [-1, 1]; came {low:.3g} to {high:.3g}: rescale them, or clamp(-1, 1)")
+        raise ValueError(f"expected pixels in [-1, 1]; got {low:.3g} to {high:.3g}: rescale them, or clamp(-1, 1)")
 
 
 @cache
-def shipped_judge() -> Recogniser:
+def shipped_classifier() -> SceneClassifier:
     """The shipped recogniser, loaded once; do not train it."""
-    return load_recogniser().requires_grad_(False)
+    return load_classifier().requires_grad_(False)

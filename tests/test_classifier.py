@@ -7,17 +7,16 @@ import pytest
 import torch
 from torch import nn
 
-from mmgen_course.features.recogniser import (
+from mmgen_course.features.classifier import (
     LAYOUTS,
-    LOOK,
     Logits,
-    Recogniser,
+    SceneClassifier,
     accuracy,
     loss,
     most_probable,
     random_scenes,
-    train_recogniser,
 )
+from mmgen_course.recipes.recogniser import train_classifier
 from mmgen_course.scenes import (
     ATTRIBUTES,
     BACKGROUNDS,
@@ -32,7 +31,7 @@ from mmgen_course.scenes import (
     render,
 )
 from mmgen_course.scenes.splits import is_held_out
-from mmgen_course.scenes.world import ALONE
+from mmgen_course.scenes.world import ALONE, APPEARANCE
 
 
 def seeded(seed=0):
@@ -45,11 +44,12 @@ def alone(shape="circle", colour="red", size="large", style="flat", position="ce
 
 def every_look_everywhere():
     """Each look at each of the nine places, the second objects of pairs being others."""
-    looks = [SceneObject(*look, "centre") for look in product(SHAPES, COLOURS, SIZES, STYLES)]
-    for i, (look, background) in enumerate(product(looks, BACKGROUNDS)):
+    appearance = [SceneObject(*look, "centre") for look in product(SHAPES, COLOURS, SIZES, STYLES)]
+    for i, (look, background) in enumerate(product(appearance, BACKGROUNDS)):
         yield from (Scene((replace(look, position=place),), background) for place in ALONE)
         yield from (
-            Scene.pair(look, relation, looks[i * 7 % len(looks)], background) for relation in ("left of", "above")
+            Scene.pair(look, relation, appearance[i * 7 % len(appearance)], background)
+            for relation in ("left of", "above")
         )
 
 
@@ -58,15 +58,15 @@ def perfect_logits(scenes, seed=0):
     generator = seeded(seed)
     n = len(scenes)
     layout, background = torch.rand(n, 7, generator=generator), torch.rand(n, 2, generator=generator)
-    looks = {name: torch.rand(n, 9, len(values), generator=generator) for name, values in LOOK.items()}
+    appearance = {name: torch.rand(n, 9, len(values), generator=generator) for name, values in APPEARANCE.items()}
     for i, scene in enumerate(scenes):
         # an extra 95: the log-probabilities of two looks must not outweigh the layout
         layout[i, LAYOUTS.index(tuple(thing.position for thing in scene.objects))] += 100
         background[i, BACKGROUNDS.index(scene.background)] += 5
         for thing in scene.objects:
-            for name, values in LOOK.items():
-                looks[name][i, POSITIONS.index(thing.position), values.index(getattr(thing, name))] += 5
-    return Logits(layout, background, looks)
+            for name, values in APPEARANCE.items():
+                appearance[name][i, POSITIONS.index(thing.position), values.index(getattr(thing, name))] += 5
+    return Logits(layout, background, appearance)
 
 
 def log_probability(logits, scene):
@@ -74,8 +74,8 @@ def log_probability(logits, scene):
     places = tuple(thing.position for thing in scene.objects)
     total = logits.layout[0].log_softmax(0)[LAYOUTS.index(places)]
     total += logits.background[0].log_softmax(0)[BACKGROUNDS.index(scene.background)]
-    for thing, (name, values) in product(scene.objects, LOOK.items()):
-        at_place = logits.looks[name][0, POSITIONS.index(thing.position)].log_softmax(0)
+    for thing, (name, values) in product(scene.objects, APPEARANCE.items()):
+        at_place = logits.appearance[name][0, POSITIONS.index(thing.position)].log_softmax(0)
         total += at_place[values.index(getattr(thing, name))]
     return total.item()
 
@@ -89,8 +89,8 @@ def test_the_most_probable_scene_inverts_encode_on_perfect_logits():
 @pytest.mark.parametrize("seed", range(2))
 def test_no_scene_is_more_probable_than_the_one_that_is_read(seed):
     generator = seeded(seed)
-    looks = {name: 2 * torch.randn(1, 9, len(values), generator=generator) for name, values in LOOK.items()}
-    logits = Logits(torch.randn(1, 7, generator=generator), torch.randn(1, 2, generator=generator), looks)
+    appearance = {name: 2 * torch.randn(1, 9, len(values), generator=generator) for name, values in APPEARANCE.items()}
+    logits = Logits(torch.randn(1, 7, generator=generator), torch.randn(1, 2, generator=generator), appearance)
     read = log_probability(logits, most_probable(logits)[0])
     alternatives = [*random_scenes(500, generator), *list(every_look_everywhere())[seed::29]]
     assert read >= max(log_probability(logits, scene) for scene in alternatives)
@@ -115,9 +115,9 @@ def test_the_loss_is_the_cross_entropy_of_what_is_there_and_of_nothing_else():
         places = tuple(thing.position for thing in scene.objects)
         sums["layout"] -= one.layout[0].log_softmax(0)[LAYOUTS.index(places)].item()
         sums["background"] -= one.background[0].log_softmax(0)[BACKGROUNDS.index(scene.background)].item()
-        for thing, (name, values) in product(scene.objects, LOOK.items()):
+        for thing, (name, values) in product(scene.objects, APPEARANCE.items()):
             names[name] += 1
-            at_place = one.looks[name][0, POSITIONS.index(thing.position)].log_softmax(0)
+            at_place = one.appearance[name][0, POSITIONS.index(thing.position)].log_softmax(0)
             sums[name] -= at_place[values.index(getattr(thing, name))].item()
     expected = sum(sums[name] / names[name] for name in sums)
     assert loss(logits, *encode(scenes)).item() == pytest.approx(expected, rel=1e-5)
@@ -125,7 +125,7 @@ def test_the_loss_is_the_cross_entropy_of_what_is_there_and_of_nothing_else():
     scene = Scene.pair(scenes[0].objects[0], "above", scenes[1].objects[0])
     logits = perfect_logits([scene])
     before = loss(logits, *encode([scene]))
-    for values in logits.looks.values():
+    for values in logits.appearance.values():
         values[:, :7] = 1e3 * torch.randn(values[:, :7].shape, generator=seeded())  # all places but top and bottom
     assert loss(logits, *encode([scene])) == before
 
@@ -138,7 +138,7 @@ def test_the_loss_refuses_places_that_no_scene_has():
 
 def test_all_places_are_read_with_the_same_weights():
     torch.manual_seed(0)
-    recogniser = Recogniser((4, 6), hidden=8).eval()
+    recogniser = SceneClassifier((4, 6), hidden=8).eval()
     for module in recogniser.modules():  # a picture without border, so that a step aside is nothing but that
         if isinstance(module, nn.Conv2d):
             module.padding_mode = "circular"
@@ -151,15 +151,15 @@ def test_all_places_are_read_with_the_same_weights():
     still = recogniser(images)
     for (down, right), place in places.items():
         moved = recogniser(images.roll((8 * down, 8 * right), dims=(2, 3)))
-        for name in LOOK:
-            centre = still.looks[name][:, POSITIONS.index("centre")]
-            torch.testing.assert_close(moved.looks[name][:, POSITIONS.index(place)], centre)
-    assert not torch.allclose(still.looks["shape"][:, 0], still.looks["shape"][:, 1], atol=1e-3)
+        for name in APPEARANCE:
+            centre = still.appearance[name][:, POSITIONS.index("centre")]
+            torch.testing.assert_close(moved.appearance[name][:, POSITIONS.index(place)], centre)
+    assert not torch.allclose(still.appearance["shape"][:, 0], still.appearance["shape"][:, 1], atol=1e-3)
 
 
 def test_a_layout_is_the_sum_of_the_scores_of_its_places_that_are_shared_too():
     torch.manual_seed(0)
-    recogniser = Recogniser((4, 6), hidden=8)
+    recogniser = SceneClassifier((4, 6), hidden=8)
     last = recogniser.window[-1]
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
@@ -186,7 +186,7 @@ FIXED = [
 
 def test_the_recogniser_can_learn_a_few_scenes_by_heart():
     torch.manual_seed(0)
-    recogniser = Recogniser((8, 16), hidden=32)
+    recogniser = SceneClassifier((8, 16), hidden=32)
     optimiser = torch.optim.AdamW(recogniser.parameters(), lr=3e-3)
     images, codes = render(FIXED), encode(FIXED)
     for _ in range(200):
@@ -201,7 +201,7 @@ def test_the_recogniser_can_learn_a_few_scenes_by_heart():
 
 def test_reading_judges_each_picture_by_itself_and_changes_nothing():
     torch.manual_seed(0)
-    recogniser = Recogniser((4, 6), hidden=8)
+    recogniser = SceneClassifier((4, 6), hidden=8)
     images = render(random_scenes(12, seeded()))
     before = {name: value.clone() for name, value in recogniser.state_dict().items()}
     together = recogniser.read(images)
@@ -230,7 +230,7 @@ def test_accuracy_counts_objects_and_a_missed_one_has_nothing_right():
     )
     assert accuracy([alone()], [pair])["position"] == 0  # an object too many is a place that is wrong
     for truth, read in (([], []), ([alone()], [])):
-        with pytest.raises(ValueError, match="at least one; came 0"):
+        with pytest.raises(ValueError, match="at least one; got 0"):
             accuracy(truth, read)
 
 
@@ -240,20 +240,20 @@ def test_random_scenes_are_drawn_from_the_whole_world_evenly():
     assert sum(len(scene.objects) == 2 for scene in scenes) == 2000
     assert sum(map(is_held_out, scenes)) > 400
     things = [thing for scene in scenes for thing in scene.objects]
-    for name, values in LOOK.items():
+    for name, values in APPEARANCE.items():
         counts = Counter(getattr(thing, name) for thing in things)
         spread = 5 * math.sqrt(len(things) / len(values))  # five standard deviations
         assert all(abs(counts[value] - len(things) / len(values)) < spread for value in values)
     layouts = Counter(tuple(thing.position for thing in scene.objects) for scene in scenes)
     assert all(abs(layouts[place,] - 400) < 100 for place in ALONE)
     assert all(abs(layouts[pair] - 1000) < 150 for pair in LAYOUTS[5:])
-    assert list(LOOK) == list(ATTRIBUTES)[:4]
+    assert list(APPEARANCE) == list(ATTRIBUTES)[:4]
 
 
 def test_training_lowers_the_loss_and_is_the_same_for_the_same_seed():
     def losses(steps):
         torch.manual_seed(0)
-        return list(train_recogniser(Recogniser((8, 16), hidden=32), steps, seeded(1), batch=32))
+        return list(train_classifier(SceneClassifier((8, 16), hidden=32), steps, seeded(1), batch=32))
 
     first = losses(20)
     assert len(first) == 20

@@ -8,18 +8,17 @@ from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from mmgen_course.fusion.attention import position_code
-from mmgen_course.fusion.conditions import sentence
-from mmgen_course.fusion.grounding import SelfAttentionBlock
+from mmgen_course.fusion.attention import SelfAttentionBlock, position_code
+from mmgen_course.layers import masked_mean
 
 
-class TextReader(nn.Module):
+class TextEncoder(nn.Module):
     """Words in their order -> one vector: each looks at its two neighbours, then at all others, twice; then the mean.
 
     Without `order` there is no code of the place and no looking: a bag of words.
 
     Example:
-        >>> reader = TextReader()
+        >>> reader = TextEncoder()
         >>> reader(torch.zeros(2, 5, 50), torch.ones(2, 5, dtype=torch.bool)).shape
         torch.Size([2, 64])
     """
@@ -37,8 +36,8 @@ class TextReader(nn.Module):
     def forward(self, words: Float[Tensor, "n t c"], mask: Bool[Tensor, "n t"]) -> Float[Tensor, "n d"]:
         """A vector for each of N captions, of any length; `mask` is True where there is a word."""
         if self.order:
-            return self.out(sentence(self.in_context(words, mask), mask))
-        bag = sentence(self.into(words), mask)
+            return self.out(masked_mean(self.in_context(words, mask), mask))
+        bag = masked_mean(self.into(words), mask)
         return self.out(self.norm(bag + self.think(bag)))
 
     def in_context(self, words: Float[Tensor, "n t c"], mask: Bool[Tensor, "n t"]) -> Float[Tensor, "n t width"]:

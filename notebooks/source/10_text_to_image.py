@@ -516,7 +516,7 @@ assert len(set(colours_said)) >= 6
 # The latent variables have their say, too: they move and shade. They are drawn as noise $\varepsilon$ from the prior.
 # Multiply it by a number $\tau$, the **temperature**, before it goes in,
 #
-# $$ z = \tau \varepsilon, \qquad \varepsilon \sim \mathcal{N}(0, I) \label{eq:temperature} $$
+# $$ z = \tau \varepsilon, \qquad \varepsilon \sim \mathcal{N}(0, I) \label{eq:noise-temperature} $$
 #
 # and below 1 the pictures of one caption differ less. (Temperature is Glow's word for the factor; the **truncation** of
 # BigGAN is something else, a truncated normal: noise that lies too far out is drawn again.) Some published code has
@@ -715,7 +715,7 @@ assert mixture.std() < 0.8
 
 # %% [markdown]
 # Mend it. Weights are above 0; only their proportions count, so 3 and 1 mean the same as 0.75 and 0.25. Then multiply
-# by a temperature on purpose, as in (eq:temperature). You may rely on `torch`.
+# by a temperature on purpose, as in (eq:noise-temperature). You may rely on `torch`.
 
 
 # %% tags=["exercise"]

@@ -162,7 +162,7 @@ def _every_scene(said: Constraints) -> list[Scene]:
 
 
 @equation(
-    "eq:temperature",
+    "eq:noise-temperature",
     r"z = \tau \varepsilon, \qquad \varepsilon \sim \mathcal{N}(0, I)",
     how="100,000 numbers: the standard deviation is tau, and the density that of a normal one with variance tau "
     "squared (4 standard errors); tau = 0 gives one point",

@@ -1,7 +1,7 @@
-"""A caption goes in, pictures that show it come out: the chain of lesson 10_text_to_image in one call.
+"""The chain of lesson 10_text_to_image in one call: from a caption to pictures that show it.
 
 It wires together what the lessons built, and adds nothing: `scenes.complete` refuses what nobody could draw and decides
-what the caption leaves open; then come words, GloVe, attention, painter.
+what the caption leaves open; then come words, GloVe, attention, decoder.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from mmgen_course.data.captioned_scenes import SingleObjectScenes
-from mmgen_course.features.encoders import word_features
+from mmgen_course.features.encoders import caption_conditions, word_features
 from mmgen_course.features.glove import load_scene_vectors
 from mmgen_course.features.vectors import WordVectors
 from mmgen_course.generators.caption_decoder import CaptionDecoder, load_text_to_image
@@ -26,7 +25,7 @@ from mmgen_course.scenes import UnknownWords, complete, parse
 
 Model = Literal["gan", "vae"]
 PICTURE_SIZES = (32, 64, 128, 256)
-PART = 64  # pictures painted at a time: the maps of so many stay in the processor's cache
+PART = 64  # pictures drawn at a time: the maps of so many stay in the processor's cache
 
 
 class Drawn(NamedTuple):
@@ -35,9 +34,9 @@ class Drawn(NamedTuple):
     Attributes:
         images: (N, 3, size, size) in [-1, 1].
         captions: what was drawn: the caption, completed in its own way for each picture.
-        looked: for each picture and each word of its completed caption, how strongly each of 8x8 regions looked at it;
-            for one region the numbers of all words sum to 1. Zeros behind the last word. None for the GAN, which
-            takes the mean of the words and looks nowhere.
+        attention: for each picture and each word of its completed caption, how strongly each of 8x8 regions attended
+            to it; for one region the numbers of all words sum to 1. Zeros behind the last word. None for the GAN, which
+            takes the mean of the words.
     """
 
     images: Float[Tensor, "n 3 s s"]
@@ -56,8 +55,8 @@ def generate(
         seed: of the noise and of what is decided; the first k pictures do not depend on n. Seeds that differ by a
             multiple of 2**32 are the same to PyTorch.
         model: "vae" reads the words in their order (lesson 10); "gan" their mean, and draws one object (lesson 7).
-        size: height and width; the networks paint at 32, and their map of colours is enlarged before it is coloured.
-        truncation: the noise is multiplied by it; below 1 the pictures of one sentence differ less.
+        size: height and width; the networks draw at 32, and their map of colours is enlarged before it is coloured.
+        temperature: the noise is multiplied by it; below 1 the pictures of one sentence differ less.
 
     Returns:
         Pictures in [-1, 1].
@@ -77,7 +76,7 @@ def generate(
 def draw(
     captions: Sequence[str], seed: int = 0, model: Model = "vae", size: int = 32, temperature: float = 1.0
 ) -> Drawn:
-    """Draw each of several captions once, and tell what was drawn and where the regions looked; see `generate`.
+    """Draw each of several captions once, and tell what was drawn and what the regions attended to; see `generate`.
 
     Example:
         >>> drawn = draw(["a star", "a red circle left of a star"])
@@ -88,10 +87,10 @@ def draw(
     # a generator for each picture: the same picture whatever is drawn beside it
     generators = [torch.Generator().manual_seed((seed * 1_000_003 + i) % 2**63) for i in range(len(captions))]
     full = [_completed(caption, generator) for caption, generator in zip(captions, generators, strict=True)]
-    paint = _gan if model == "gan" else _vae
-    latents = (_gan_painter() if model == "gan" else _painter()).latents
+    decode = _gan if model == "gan" else _vae
+    latents = (_scene_gan() if model == "gan" else _text_to_image()).latents
     z = torch.stack([torch.randn(latents, generator=generator) for generator in generators])
-    images, attention = paint(full, temperature * z, size // 32)
+    images, attention = decode(full, temperature * z, size // 32)
     return Drawn(images.clamp(-1, 1), full, attention)
 
 
@@ -106,12 +105,12 @@ def words_of(drawn: Drawn, picture: int = 0) -> list[str]:
 
 
 @cache
-def _painter() -> CaptionDecoder:
+def _text_to_image() -> CaptionDecoder:
     return load_text_to_image().requires_grad_(False)
 
 
 @cache
-def _gan_painter() -> SceneDecoder:
+def _scene_gan() -> SceneDecoder:
     return load_scene_gan().requires_grad_(False)
 
 
@@ -120,25 +119,23 @@ def _vectors() -> WordVectors:
     return load_scene_vectors()
 
 
-@cache
-def _one_object() -> SingleObjectScenes:
-    return SingleObjectScenes(torch.Generator())
-
-
 def _vae(full: list[str], z: Tensor, enlarged: int) -> tuple[Tensor, Tensor]:
     words, mask = word_features(full, _vectors())
-    parts = zip(z.split(PART), words.split(PART), mask.split(PART), strict=True)
-    painted = [_painter().paint(a, _painter().read(b, c), enlarged) for a, b, c in parts]
-    attention = torch.cat([asked[-1].mean(dim=1) for _, asked in painted])  # (N, 64, T): the heads' mean, last question
-    maps = rearrange(attention, "n (row column) t -> n t row column", row=CaptionDecoder.SIDE)
-    return torch.cat([images for images, _ in painted]), maps
+    decoder = _text_to_image()
+    images, attention = [], []
+    for noise, some, some_mask in zip(z.split(PART), words.split(PART), mask.split(PART), strict=True):
+        drawn, of_blocks = decoder.draw(noise, decoder.encode_text(some, some_mask), enlarged)
+        images.append(drawn)
+        attention.append(of_blocks[-1].mean(dim=1))  # (n, 64, T): the mean of the heads of the last block
+    maps = rearrange(torch.cat(attention), "n (row column) t -> n t row column", row=CaptionDecoder.SIDE)
+    return torch.cat(images), maps
 
 
 def _gan(full: list[str], z: Tensor, enlarged: int) -> tuple[Tensor, None]:
     if any(len(parse(caption).objects) > 1 for caption in full):
         raise ValueError("the GAN draws one object, and does not read the order of words; for two take model='vae'")
-    paint = partial(_gan_painter(), enlarged=enlarged)
-    return in_batches(paint, z, _one_object().condition_of(full), of=PART), None
+    decode = partial(_scene_gan(), enlarged=enlarged)
+    return in_batches(decode, z, caption_conditions(full), of=PART), None
 
 
 def _completed(caption: str, generator: torch.Generator) -> str:
@@ -172,4 +169,4 @@ def _check(captions: Sequence[str], model: str, size: int, temperature: float) -
     if size not in PICTURE_SIZES:
         raise ValueError(f"expected a size of {', '.join(map(str, PICTURE_SIZES))} pixels; got {size}")
     if not 0 <= temperature < float("inf"):
-        raise ValueError(f"expected a truncation of at least 0, and 1 for the whole noise; got {temperature}")
+        raise ValueError(f"expected a temperature of at least 0, and 1 for the whole noise; got {temperature}")

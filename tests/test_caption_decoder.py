@@ -59,7 +59,7 @@ def test_the_questions_of_the_regions_equal_a_slow_loop_over_regions_heads_and_w
     mask = torch.arange(4) < torch.tensor(lengths)[:, None]
     got, weights = cross_attention(maps, EncodedText(words, mask))
 
-    told = maps.clone()
+    output = maps.clone()
     attention_layer = cross_attention.attention
     for n, row, column in torch.cartesian_prod(*map(torch.arange, (len(lengths), 3, 2))).tolist():
         answer = []
@@ -70,8 +70,8 @@ def test_the_questions_of_the_regions_equal_a_slow_loop_over_regions_heads_and_w
             weights = weights[n, head.start // 4, 2 * row + column].tolist()
             assert weights == pytest.approx(shares + [0] * (4 - lengths[n]))
             answer.append(sum(share * attention_layer.to_v(words[n, t])[head] for t, share in enumerate(shares)))
-        told[n, :, row, column] += attention_layer.out(torch.cat(answer))
-    torch.testing.assert_close(got, told + cross_attention.think(told))
+        output[n, :, row, column] += attention_layer.out(torch.cat(answer))
+    torch.testing.assert_close(got, output + cross_attention.convolutions(output))
 
 
 @unhurried
@@ -99,9 +99,9 @@ def test_a_bag_of_words_gives_the_same_picture_in_every_order_and_a_sentence_ano
 
 
 def test_a_bag_is_one_word_at_which_every_region_looks():
-    text = SMALL[False].read(normal(2, 4, WORDS), torch.tensor([[True] * 4, [True, False, False, False]]))
-    assert text.words.shape[:2] == (2, 1)
-    _, weights = SMALL[False].paint(normal(2, LATENTS), text)
+    encoded = SMALL[False].encode_text(normal(2, 4, WORDS), torch.tensor([[True] * 4, [True, False, False, False]]))
+    assert encoded.words.shape[:2] == (2, 1)
+    _, weights = SMALL[False].draw(normal(2, LATENTS), encoded)
     assert [weights.unique().tolist() for weights in weights] == [[1.0], [1.0]]
 
 
@@ -112,8 +112,8 @@ def test_a_bag_is_one_word_at_which_every_region_looks():
 @given(SEEDS, st.floats(0, 300), st.booleans(), st.sampled_from([1, 2, 8]))
 def test_pictures_lie_in_minus_one_to_one_however_large_the_noise(seed, size, order, enlarged):
     made, words = SMALL[order], normal(2, 4, WORDS, seed=seed)
-    images, weights = made.paint(
-        size * normal(2, LATENTS, seed=seed), made.read(words, torch.ones(2, 4).bool()), enlarged
+    images, weights = made.draw(
+        size * normal(2, LATENTS, seed=seed), made.encode_text(words, torch.ones(2, 4).bool()), enlarged
     )
     assert images.shape == (2, 3, 32 * enlarged, 32 * enlarged)
     assert images.abs().max() <= 1 + 1e-5
@@ -153,9 +153,9 @@ def test_every_parameter_learns_but_for_those_that_no_answer_depends_on():
     """
     vae = seeded(lambda: CaptionVAE(LATENTS, WORDS, width=16), 0).eval()
     images, words, mask = normal(3, 3, 32, 32).tanh(), normal(3, 4, WORDS), torch.ones(3, 4).bool()
-    text = vae.decode.read(words, mask)
-    q = vae.encode(images, text)
-    painted, _ = vae.decode.paint(reparameterise(*q, normal(3, LATENTS)), text)
+    encoded = vae.decode.encode_text(words, mask)
+    q = vae.encode(images, encoded)
+    painted, _ = vae.decode.draw(reparameterise(*q, normal(3, LATENTS)), encoded)
     (-elbo(gaussian_log_likelihood(images, painted, vae.sigma), *q).elbo).backward()
     moved = {name: p.grad.abs().max().item() for name, p in vae.named_parameters() if p.grad is not None}
     left_out = {name for name, p in vae.named_parameters() if p.grad is None}
@@ -169,7 +169,7 @@ def test_every_parameter_learns_but_for_those_that_no_answer_depends_on():
 def test_q_of_the_latent_point_depends_on_picture_and_caption():
     vae = seeded(lambda: CaptionVAE(LATENTS, WORDS, width=16), 0).eval().requires_grad_(False)
     images, words, mask = normal(2, 3, 32, 32).tanh(), normal(2, 4, WORDS), torch.ones(2, 4).bool()
-    a, b = vae.decode.read(words, mask), vae.decode.read(words.flip(0), mask)
+    a, b = vae.decode.encode_text(words, mask), vae.decode.encode_text(words.flip(0), mask)
     mu = vae.encode(images, a).mu
     assert mu.shape == (2, LATENTS)
     assert not torch.allclose(mu, vae.encode(images, b).mu)
@@ -181,7 +181,7 @@ def test_q_of_the_latent_point_depends_on_picture_and_caption():
 
 def test_pictures_that_are_not_enlarged_are_those_of_forward():
     made, z, words, mask = SMALL[True], normal(2, LATENTS), normal(2, 4, WORDS), torch.ones(2, 4).bool()
-    assert torch.equal(made.paint(z, made.read(words, mask))[0], made(z, words, mask))
+    assert torch.equal(made.draw(z, made.encode_text(words, mask))[0], made(z, words, mask))
 
 
 CAPTIONS = [
@@ -199,9 +199,9 @@ CAPTIONS = [
 
 @pytest.mark.parametrize("enlarged", [2, 4, 8])
 def test_an_enlarged_picture_is_the_small_one_with_sharper_edges(shipped, enlarged):
-    text = shipped.read(*word_features(CAPTIONS, load_scene_vectors()))
+    encoded = shipped.encode_text(*word_features(CAPTIONS, load_scene_vectors()))
     z = normal(len(CAPTIONS), shipped.latents)
-    small, large = (shipped.paint(z, text, scale)[0] for scale in (1, enlarged))
+    small, large = (shipped.draw(z, encoded, scale)[0] for scale in (1, enlarged))
     pooled = F.avg_pool2d(large, enlarged)
     assert (pooled - small).abs().mean() < 0.03
     assert load_classifier().read(pooled) == load_classifier().read(small)

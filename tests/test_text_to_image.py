@@ -70,7 +70,7 @@ def test_a_few_steps_write_a_painter_that_the_loader_reads(kind, quick, monkeypa
     monkeypatch.setattr(recipe, "shipped", lambda name: path if name == made.file else None)
     decoder = recipe.load_text_to_image(asked_for)
     assert not decoder.training
-    assert decoder.reader.order == (kind != "bag")
+    assert decoder.text_encoder.order == (kind != "bag")
     words = decoder.whiten.mean
     assert len(words) == (len(recipe.one_hot()) if kind == "one-hot" else 50)
     assert words.abs().sum() > 0  # whitened
@@ -98,14 +98,14 @@ def test_the_loss_of_each_act_is_what_its_formula_says(act, quick, monkeypatch):
     noise = torch.randn(4, recipe.LATENTS, generator=stream)
     twin.decode.whiten.load_state_dict(vae.decode.whiten.state_dict())
     with torch.no_grad():
-        text = twin.decode.read(batch.words, batch.mask)
+        encoded = twin.decode.encode_text(batch.words, batch.mask)
         z, kl = noise, torch.zeros(4)
         if act == 2:
-            mu, logvar = twin.encode(batch.images, text)
+            mu, logvar = twin.encode(batch.images, encoded)
             z = mu + (logvar / 2).exp() * noise
             prior = torch.distributions.Normal(torch.zeros_like(mu), torch.ones_like(mu))
             kl = torch.distributions.kl_divergence(torch.distributions.Normal(mu, (logvar / 2).exp()), prior).sum(1)
-        painted, _ = twin.decode.paint(z, text)
+        painted, _ = twin.decode.draw(z, encoded)
         pixels = torch.distributions.Normal(painted, twin.sigma).log_prob(batch.images).sum((1, 2, 3))
     assert loss == pytest.approx((kl - pixels).mean().item(), rel=1e-5)
 

@@ -60,8 +60,8 @@ class OnPage(nn.Module):
 
     def forward(self, z: Tensor, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """As `pipeline.draw`: z (N, latents), ids and mask (N, T) -> (N, 3, size, size) and (N, T, 8, 8)."""
-        text = self.painter.read(self.vectors(ids) * mask[..., None], mask)
-        scores, colours, asked = self.painter.layers(z, text)
+        encoded = self.painter.read(self.vectors(ids) * mask[..., None], mask)
+        scores, colours, asked = self.painter.layers(z, encoded)
         scores = self.enlarge @ scores @ self.enlarge.T  # (N, K, size, size), and steeper, as in `mix_palette`
         attention = rearrange(asked[-1].mean(dim=1), "n (row column) t -> n t row column", row=self.painter.SIDE)
         return mix_palette(SIZE // 32 * scores, colours).clamp(-1, 1), attention

@@ -1,6 +1,6 @@
 """Opens files, and nothing after this does: samples with captions from disk, and data sets from the network.
 
-Names go in, lists of `Sample` (id, RGB image, caption) come out; lessons 00 to 02 begin with them.
+Lists of `Sample` (id, RGB image, caption), with which lessons 00 to 02 begin; `captioned_scenes` draws fresh ones.
 """
 
 from mmgen_course.data.errors import DataError, Offline

@@ -1,7 +1,7 @@
-"""Generated pictures, or features of them, go in; numbers with their intervals come out: how good is a generator?
+"""How good is a generator? Metrics of generated pictures, or of features of them, each with its interval.
 
 Each metric is one function, derived and cheated in lesson 09_evaluation. Those that can be gathered from batches have
-an `_update` and a `_compute` half. Read `intervals`, `describe`, then the metrics in the order below.
+an `_update` and a `_compute` half. Read `intervals`, `image_features`, then the metrics in the order below.
 """
 
 from mmgen_course.evaluate.diversity import diversity, r_precision
@@ -20,11 +20,9 @@ from mmgen_course.evaluate.match import (
 from mmgen_course.evaluate.memorisation import Memorisation, auc, mann_whitney, memorisation
 from mmgen_course.evaluate.moments import (
     Fid,
-    FidLine,
     Moments,
     fid,
     fid_compute,
-    fid_infinity,
     fid_update,
     frechet_distance,
 )
@@ -40,37 +38,35 @@ from mmgen_course.evaluate.neighbours import (
 from mmgen_course.fusion import ranks, recall_at_k
 
 __all__ = [
-    "JUDGE_ERROR",
-    "Copying",
+    "CLASSIFIER_ERROR",
     "DensityCoverage",
     "Estimate",
     "Fid",
-    "FidLine",
     "Match",
     "MatchCounts",
+    "Memorisation",
     "Moments",
     "PrecisionRecall",
+    "auc",
     "caption_match",
+    "classifier_features",
     "coarse_pixels",
-    "copying",
     "deal",
     "density_coverage",
     "diversity",
     "expected_coverage",
     "fid",
     "fid_compute",
-    "fid_infinity",
     "fid_update",
     "frechet_distance",
     "jackknife",
-    "judge_features",
     "kid",
     "kid_blocks",
-    "less_often",
     "mann_whitney",
     "match_compute",
     "match_update",
     "mean",
+    "memorisation",
     "mmd2",
     "nearest",
     "polynomial_kernel",

@@ -1,5 +1,4 @@
-"""Features of pictures and their captions go in; whether each caption finds its own pictures, and how many kinds of
-them there are, comes out.
+"""Within one caption and between captions: how different its pictures are, and whether it finds them (R-precision).
 
 Derived in lesson 09_evaluation.
 """

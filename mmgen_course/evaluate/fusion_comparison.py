@@ -1,6 +1,6 @@
-"""Is this caption true of this picture? Four fusions of equal size answer, trained and judged alike.
+"""Is this caption true of this picture? Four fusions of equal size answer, trained and measured alike.
 
-Lesson 06_shared_space asks; benchmarks/fusion.py runs all of it and writes data/results/fusion.csv.
+An experiment of lesson 06_shared_space; benchmarks/fusion.py runs all of it and writes data/results/fusion.csv.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,10 +18,9 @@ from mmgen_course.features.glove import load_scene_vectors
 from mmgen_course.fusion import Concat, CrossAttention, FiLM, Matcher, TextConvolution, text_share
 from mmgen_course.fusion.shared_space import load_shared_space
 from mmgen_course.fusion.text_encoder import TextEncoder
-from mmgen_course.recipes.recipe import TEST_SEED, Measured
 from mmgen_course.scenes import Scene, caption, render, splits
 from mmgen_course.scenes.hard_negatives import Change, change_one, hard_negative_pairs, swap_one
-from mmgen_course.train import minimise, seeded
+from mmgen_course.train import TEST_SEED, minimise, seeded
 
 WIDTHS: dict[str, tuple[Callable[[int, int, int], nn.Module], int]] = {
     "concat": (Concat, 108),
@@ -37,7 +36,7 @@ LONGEST = 40  # words
 
 
 class Questions(NamedTuple):
-    """P pairs of neighbours, 2P pictures and 2P captions: scenes 2i and 2i + 1 are neighbours.
+    """P pairs of a scene and its hard negative, scenes 2i and 2i + 1: 2P pictures and 2P captions.
 
     Each pair asks four questions: either picture with either caption. So every picture, and every caption, is as often
     in a true question as in a false one, and whoever looks at one of the two alone can only guess.
@@ -65,8 +64,9 @@ def questions(pairs: Sequence[tuple[Scene, Scene]], encoder: TextEncoder, genera
     """Frozen features of pairs of scenes, a picture and a caption each: 4x4 regions, and words in their context.
 
     Example:
-        >>> pairs = hard_negative_pairs(splits()["train"], swap_one, 2, torch.Generator().manual_seed(0), held_out=False)
-        >>> questions(pairs, TextEncoder().eval(), torch.Generator().manual_seed(0)).regions.shape
+        >>> scenes, generator = splits()["train"], torch.Generator().manual_seed(0)
+        >>> pairs = hard_negative_pairs(scenes, swap_one, 2, generator, held_out=False)
+        >>> questions(pairs, TextEncoder().eval(), generator).regions.shape
         torch.Size([4, 16, 48])
     """
     trunk, vectors = load_classifier().trunk, load_scene_vectors()
@@ -88,7 +88,7 @@ def all_questions(
 
     Example:
         >>> train, test = all_questions(pairs=2, tested=3)
-        >>> len(train.mask), {kind: len(questions_of.mask) for kind, questions_of in test.items()}
+        >>> len(train.mask), {kind: len(data.mask) for kind, data in test.items()}
         (8, {'changed': 6, 'swapped': 6})
     """
     generator, encoder = torch.Generator().manual_seed(seed), load_shared_space().text
@@ -120,7 +120,7 @@ def build(fusion: str, seed: int) -> Matcher:
 
 
 def train_matcher(
-    matcher: Matcher, questions_of: Questions, seed: int, steps: int = STEPS, shuffled: bool = False
+    matcher: Matcher, data: Questions, seed: int, steps: int = STEPS, shuffled: bool = False
 ) -> Iterator[float]:
     """Train on random quartets; yield the cross-entropy of each step in nats, mean over its 128 questions.
 
@@ -135,18 +135,18 @@ def train_matcher(
     generator = torch.Generator().manual_seed(seed)
 
     def one_batch() -> Tensor:
-        chosen = torch.randint(len(questions_of.mask) // 2, (QUARTETS,), generator=generator)
-        picture, said, true = questions_of.quartets(chosen)
+        chosen = torch.randint(len(data.mask) // 2, (QUARTETS,), generator=generator)
+        picture, text, true = data.quartets(chosen)
         if shuffled:
-            said = said[torch.randperm(len(said), generator=generator)]
-        logits = matcher(questions_of.regions[picture], questions_of.words[said], questions_of.mask[said])
+            text = text[torch.randperm(len(text), generator=generator)]
+        logits = matcher(data.regions[picture], data.words[text], data.mask[text])
         return F.binary_cross_entropy_with_logits(logits, true.float())
 
     return minimise(matcher, one_batch, steps, RATE)
 
 
 @torch.no_grad()
-def evaluate_matcher(matcher: Matcher, questions_of: Questions) -> Measured:
+def evaluate_matcher(matcher: Matcher, data: Questions) -> dict[str, float]:
     """The share of questions answered rightly, the same with captions shuffled, and how much of the output is the text.
 
     Example:
@@ -154,12 +154,9 @@ def evaluate_matcher(matcher: Matcher, questions_of: Questions) -> Measured:
         >>> evaluate_matcher(build("FiLM", 0), test["swapped"]).keys()
         dict_keys(['right', 'right with captions shuffled', 'text share'])
     """
-    picture, said, true = questions_of.quartets(torch.arange(len(questions_of.mask) // 2))
-    other = said[torch.randperm(len(said), generator=torch.Generator().manual_seed(TEST_SEED))]
-    z, shuffled = (
-        matcher.eval()(questions_of.regions[picture], questions_of.words[s], questions_of.mask[s])
-        for s in (said, other)
-    )
+    picture, text, true = data.quartets(torch.arange(len(data.mask) // 2))
+    other = text[torch.randperm(len(text), generator=torch.Generator().manual_seed(TEST_SEED))]
+    z, shuffled = (matcher.eval()(data.regions[picture], data.words[one], data.mask[one]) for one in (text, other))
     p = len(z) // 4
     plus, minus = torch.cat([z[:p], z[2 * p : 3 * p]]), torch.cat([z[p : 2 * p], z[3 * p :]])
     return {

@@ -1,4 +1,4 @@
-"""Pictures (N, 3, H, W) in [-1, 1] go in; the numbers by which metrics compare them come out.
+"""What metrics compare pictures by: features of pictures (N, 3, H, W) in [-1, 1].
 
 A metric sees of a picture what its features hold, and nothing else: so there are two kinds here. See lesson 09.
 """
@@ -17,7 +17,7 @@ from mmgen_course.layers import in_batches
 
 @torch.no_grad()
 def classifier_features(images: Float[Tensor, "n 3 32 32"]) -> Float[Tensor, "n 48"]:
-    """What the trunk of the shipped recogniser makes of each picture, mean over its places: what, but not where.
+    """What the trunk of the shipped classifier makes of each picture, mean over its places: what, but not where.
 
     Raises:
         ValueError: no picture, or pixels that are not in [-1, 1].
@@ -48,7 +48,7 @@ def check_pictures(images: Tensor) -> None:
     """Refuse what is no batch of pictures in [-1, 1].
 
     Raises:
-        ValueError: no picture, or pixels that are not in [-1, 1]; the message says what came.
+        ValueError: no picture, or pixels that are not in [-1, 1]; the message says what it got.
     """
     if images.ndim != 4 or not len(images):
         raise ValueError(f"expected pictures (N, C, H, W), at least one; got {tuple(images.shape)}")
@@ -59,5 +59,5 @@ def check_pictures(images: Tensor) -> None:
 
 @cache
 def shipped_classifier() -> SceneClassifier:
-    """The shipped recogniser, loaded once; do not train it."""
+    """The shipped classifier, loaded once; do not train it."""
     return load_classifier().requires_grad_(False)

@@ -1,6 +1,6 @@
 """Pictures and the captions that they were made from go in; the share that shows what was asked comes out.
 
-A recogniser is the judge, and its own error is part of the interval. Derived in lesson 09_evaluation.
+A classifier reads the pictures, and its own error is part of the interval. Derived in lesson 09_evaluation.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from mmgen_course.features.classifier import SceneClassifier
 from mmgen_course.scenes import ATTRIBUTES, Scene, parse
 from mmgen_course.scenes.constraints import Constraints, ObjectConstraints
 
-# Scenes that the shipped judge misread, of those that its card measured it on; a test compares the two.
+# Scenes that the shipped classifier misread, of those that its card measured it on; a test compares the two.
 CLASSIFIER_WRONG, CLASSIFIER_READ = 2, 20_000
 CLASSIFIER_ERROR = wilson(CLASSIFIER_WRONG, CLASSIFIER_READ).high
 
@@ -29,7 +29,7 @@ class Match(NamedTuple):
     """How often pictures show what their captions say.
 
     Attributes:
-        share: of pictures that show everything that was said, with its interval, the judge's error included.
+        share: of pictures that show everything that was said, with its interval, the classifier's error included.
         attributes: for each attribute the same among the captions that speak of it; those that none speaks of
             are missing.
     """
@@ -39,7 +39,7 @@ class Match(NamedTuple):
 
 
 class MatchCounts(NamedTuple):
-    """What a stream of pictures is reduced to: pictures asked and found right, for each of the `QUESTIONS`."""
+    """What a stream of pictures is reduced to: pictures and how many of them are right, for each of the `QUESTIONS`."""
 
     total: Int[Tensor, " 7"]
     right: Int[Tensor, " 7"]
@@ -60,9 +60,9 @@ def caption_match(
     Args:
         images: N pictures in [-1, 1].
         captions: what each was asked to show.
-        judge: reads scenes off pictures; without it the recogniser that ships with the course.
-        judge_error: the largest share of wrong verdicts to reckon with. The default is what the shipped judge's card
-            allows on pictures as the course draws them; on pictures unlike these nobody has measured it.
+        classifier: reads scenes off pictures; without it the one that ships with the course.
+        classifier_error: the largest share of wrong answers to reckon with. The default is what the card of the
+            shipped classifier allows on pictures as the course draws them; on pictures unlike these nobody has measured it.
 
     Raises:
         UnknownWords: a `ValueError` that names the words of a caption that mean nothing.
@@ -107,7 +107,7 @@ def match_compute(counts: MatchCounts, classifier_error: float = CLASSIFIER_ERRO
     """Shares and intervals of what was counted; see `caption_match`.
 
     Raises:
-        ValueError: a judge's error outside 0 to 1.
+        ValueError: a classifier's error outside 0 to 1.
 
     Example:
         >>> total, right = torch.tensor([10, 10, 0, 0, 0, 0, 0]), torch.tensor([9, 10, 0, 0, 0, 0, 0])
@@ -115,20 +115,22 @@ def match_compute(counts: MatchCounts, classifier_error: float = CLASSIFIER_ERRO
         0.9 [0.586, 0.992]
     """
     if not 0 <= classifier_error <= 1:
-        raise ValueError(f"expected the judge's error as a share from 0 to 1; got {classifier_error}")
+        raise ValueError(f"expected the classifier's error as a share from 0 to 1; got {classifier_error}")
     pairs = zip(QUESTIONS, counts.total.tolist(), counts.right.tolist(), strict=True)
     shares = {name: widened(wilson(right, total), classifier_error) for name, total, right in pairs if total}
     return Match(shares.pop("everything"), shares)
 
 
-def widened(judged: Estimate, classifier_error: float) -> Estimate:
-    """The interval of the true share from that of the judged one: they differ by no more than the judge's error.
+def widened(measured: Estimate, classifier_error: float) -> Estimate:
+    """The interval of the true share from that of the measured one: they differ by no more than the classifier's error.
 
     Example:
         >>> print(widened(Estimate(0.9, 0.8, 0.95), classifier_error=0.1))
         0.9 [0.7, 1]
     """
-    return Estimate(judged.value, max(0.0, judged.low - classifier_error), min(1.0, judged.high + classifier_error))
+    return Estimate(
+        measured.value, max(0.0, measured.low - classifier_error), min(1.0, measured.high + classifier_error)
+    )
 
 
 def answers(said: Constraints, scene: Scene) -> list[int]:

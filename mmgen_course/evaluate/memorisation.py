@@ -1,4 +1,4 @@
-"""Generated pictures, training pictures and pictures kept back go in; whether the first are copies comes out.
+"""Memorisation, or data-copying: are generated pictures copies of training pictures?
 
 Derived in lesson 09_evaluation. C. Meehan, K. Chaudhuri, S. Dasgupta, "A Non-Parametric Test to Detect Data-Copying in
 Generative Models", AISTATS 2020, arXiv 2004.05675.

@@ -8,7 +8,6 @@ from functools import reduce
 from itertools import accumulate
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -51,14 +50,6 @@ class Fid(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.value:.3g}, corrected {Estimate(*self[1:])}"
-
-
-class FidLine(NamedTuple):
-    """FID = limit + slope / n, fitted to the `values` at several n; `limit` is known as FID_infinity."""
-
-    limit: float
-    slope: float
-    values: list[float]
 
 
 def fid(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"], groups: int = GROUPS) -> Fid:
@@ -172,37 +163,6 @@ def frechet_distance(
     root = torch.linalg.svdvals(_factor(cov1).mT @ _factor(cov2)).sum()
     distance = (mean1 - mean2).square().sum() + cov1.trace() + cov2.trace() - 2 * root
     return max(0.0, distance.item())  # rounding may take it below
-
-
-def fid_infinity(
-    a: Float[Tensor, "n d"], b: Float[Tensor, "m d"], sizes: Sequence[int], generator: torch.Generator
-) -> FidLine:
-    """The FID of random parts of both sets, of several sizes, and the line through them: it ends at infinite samples.
-
-    Args:
-        a, b: features of real and of generated pictures.
-        sizes: how many rows of each, at least two different sizes.
-        generator: chooses the rows, anew for each size.
-
-    Raises:
-        ValueError: a size below 2 or above the rows that there are, or fewer than two sizes.
-
-    Source: M. J. Chong, D. Forsyth, "Effectively Unbiased FID and Inception Score and Where to Find Them", CVPR 2020.
-
-    Example:
-        >>> x, y = torch.randn(2, 800, 4, generator=torch.Generator().manual_seed(0))
-        >>> line = fid_infinity(x, y, [100, 200, 400, 800], torch.Generator().manual_seed(0))
-        >>> line.slope > 0, abs(line.limit) < 0.1
-        (True, True)
-    """
-    if len(set(sizes)) < 2 or not 2 <= min(sizes) <= max(sizes) <= min(len(a), len(b)):
-        raise ValueError(f"expected two sizes or more, from 2 to {min(len(a), len(b))} rows; got {list(sizes)}")
-    values = []
-    for size in sizes:
-        parts = [x[torch.randperm(len(x), generator=generator)[:size]] for x in (a, b)]
-        values.append(fid_compute(*(fid_update(None, part) for part in parts)))
-    steepness, limit = np.polyfit([1 / size for size in sizes], values, deg=1)
-    return FidLine(float(limit), float(steepness), values)
 
 
 def _factor(cov: Tensor) -> Tensor:

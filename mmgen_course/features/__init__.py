@@ -1,5 +1,5 @@
-"""Tensors go in, features come out: `cnn` and `backbone` for images, `glove` for words, `encoders` for both at once.
+"""Features: `cnn` and `backbone` for images, `glove` for words, `encoders` for both at once.
 
-Lesson 03_cnn_features derives `cnn` and `recogniser`, which reads a scene off its picture; lesson 04_glove_features
-derives `glove`: `vectors` holds what it makes, `glove_text` and `glove_lines` read and write the files.
+Lesson 03_cnn_features derives `cnn` and `classifier`, which reads a scene off its picture; lesson 04_glove_features
+derives `glove`: `vectors` holds what it makes, `glove_text` reads and writes the files.
 """

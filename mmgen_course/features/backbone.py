@@ -1,6 +1,6 @@
 """Pictures (N, 3, H, W) in [-1, 1] go in; features come out of a network that others, or you, have trained before.
 
-ResNet-18 (512 features) where its weights are on this machine, else the trunk of the course's recogniser (48
+ResNet-18 (512 features) where its weights are on this machine, else the trunk of the course's classifier (48
 features): one interface, and it says which. Shown in lesson 03_cnn_features.
 """
 
@@ -133,7 +133,7 @@ def resnet_18(download: bool = False) -> Backbone:
 
 
 def small_backbone(why: str = "") -> Backbone:
-    """The trunk of the course's recogniser behind the same interface; it ships, so it is always there.
+    """The trunk of the course's classifier behind the same interface; it ships, so it is always there.
 
     It learned on scenes of 32 pixels and never saw a photograph. Pictures are shrunk eightfold first, so that a
     region is 32x32 pixels as in ResNet-18, and a scene drawn at 256 pixels looks as those did.

@@ -1,9 +1,9 @@
-"""Pictures of scenes (N, 3, 32, 32) in [-1, 1] go in; the scenes that they show come out.
+"""The classifier of scenes: pictures (N, 3, 32, 32) in [-1, 1] go in, the scenes that they show come out.
 
-The judge of generated pictures. Built in lesson 03_cnn_features; the later lessons load its weights.
+It evaluates generated pictures. Built in lesson 03_cnn_features; the later lessons load its weights.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 from zlib import crc32
 
@@ -16,24 +16,21 @@ from torch.nn import functional as F
 from mmgen_course.data import shipped
 from mmgen_course.data.weights import load_weights
 from mmgen_course.features.cnn import SmallCNN
-from mmgen_course.scenes import ATTRIBUTES, BACKGROUNDS, POSITIONS, Scene, SceneObject, encode, render
+from mmgen_course.scenes import ATTRIBUTES, BACKGROUNDS, POSITIONS, Scene, SceneObject, encode
 from mmgen_course.scenes.constraints import Constraints, ObjectConstraints
-from mmgen_course.scenes.world import ALONE
-from mmgen_course.train import Run, minimise, shard
+from mmgen_course.scenes.world import ALONE, APPEARANCE
 
 # The seven ways to place objects, first object first, and their codes with -1 where there is no second object.
 LAYOUTS: tuple[tuple[str, ...], ...] = (*((place,) for place in ALONE), ("left", "right"), ("top", "bottom"))
 _PLACES = torch.tensor([([*map(POSITIONS.index, layout), -1])[:2] for layout in LAYOUTS])  # (7, 2)
 _HOLDS = torch.tensor([[float(place in layout) for place in POSITIONS] for layout in LAYOUTS])  # (7, 9)
 
-# What an object looks like: the attributes that are read at its place, in the order of its code.
-APPEARANCE = {name: values for name, values in ATTRIBUTES.items() if name != "position"}
 _ROWS = ("top left", "top", "top right"), ("left", "centre", "right"), ("bottom left", "bottom", "bottom right")
 _ORDER = [[place for row in _ROWS for place in row].index(place) for place in POSITIONS]
 
 
 class Logits(NamedTuple):
-    """What the recogniser makes of N pictures; each is a logit, so only differences on its last axis count.
+    """What the classifier makes of N pictures; each is a logit, so only differences on its last axis count.
 
     `layout` (N, 7) follows `LAYOUTS`, `background` (N, 2) follows `BACKGROUNDS`. `appearance` holds for shape, colour,
     size and style a tensor (N, 9, values): which value an object has, if one stands at that of the `POSITIONS`.
@@ -75,7 +72,7 @@ class SceneClassifier(nn.Module):
 
     @torch.no_grad()
     def read(self, images: Float[Tensor, "n 3 32 32"]) -> list[Scene]:
-        """The most probable scene of each picture; the network judges in evaluation mode, and is left as it was.
+        """The most probable scene of each picture; the network is asked in evaluation mode, and left as it was.
 
         Example:
             >>> from mmgen_course.scenes import parse, render
@@ -105,20 +102,20 @@ def most_probable(logits: Logits) -> list[Scene]:
     appearance = torch.stack([each.indices for each in best], dim=-1).tolist()  # (N, 9, 4)
     backgrounds = logits.background.argmax(-1)
     return [
-        Scene(tuple(_object(look[POSITIONS.index(place)], place) for place in LAYOUTS[layout]), BACKGROUNDS[ground])
-        for look, layout, ground in zip(appearance, layouts.tolist(), backgrounds.tolist(), strict=True)
+        Scene(tuple(_object(one[POSITIONS.index(place)], place) for place in LAYOUTS[layout]), BACKGROUNDS[ground])
+        for one, layout, ground in zip(appearance, layouts.tolist(), backgrounds.tolist(), strict=True)
     ]
 
 
-def _object(look: list[int], place: str) -> SceneObject:
-    named = {name: values[i] for (name, values), i in zip(APPEARANCE.items(), look, strict=True)}
+def _object(codes: list[int], place: str) -> SceneObject:
+    named = {name: values[i] for (name, values), i in zip(APPEARANCE.items(), codes, strict=True)}
     return SceneObject(**named, position=place)
 
 
 def loss(logits: Logits, codes: Int[Tensor, "n 2 5"], backgrounds: Int[Tensor, " n"]) -> Float[Tensor, ""]:
     """Cross-entropy in nats: of layout and background, mean over images; of each attribute, mean over objects.
 
-    The six means are added. An attribute is judged where an object truly stands, and nowhere else.
+    The six means are added. An attribute counts where an object truly stands, and nowhere else.
 
     Args:
         logits: of N pictures.
@@ -181,7 +178,7 @@ def random_scenes(n: int, generator: torch.Generator, unseen: bool = False) -> l
     """Draw n scenes from the whole world, held-out compositions too: by turns one object alone and a pair.
 
     Places and each attribute are equally likely. The world is cut in two, by a checksum: nine scenes of ten are for
-    the recogniser's training, and with `unseen` only the tenth is drawn, on which it is measured.
+    the classifier's training, and with `unseen` only the tenth is drawn, on which it is measured.
 
     Example:
         >>> [len(scene.objects) for scene in random_scenes(3, torch.Generator().manual_seed(0))]
@@ -196,7 +193,7 @@ def random_scenes(n: int, generator: torch.Generator, unseen: bool = False) -> l
 
 
 def is_kept_back(scene: Scene) -> bool:
-    """Whether a scene belongs to the tenth of the world that the recogniser never trains on.
+    """Whether a scene belongs to the tenth of the world that the classifier never trains on.
 
     Example:
         >>> scenes = random_scenes(100, torch.Generator().manual_seed(0), unseen=True)
@@ -206,32 +203,10 @@ def is_kept_back(scene: Scene) -> bool:
     return crc32(repr(scene).encode()) % 10 == 0
 
 
-def train_classifier(
-    classifier: SceneClassifier,
-    steps: int,
-    generator: torch.Generator,
-    batch: int = 64,
-    rate: float = 3e-3,
-    run: Run | None = None,
-) -> Iterator[float]:
-    """Train on freshly drawn pictures, and yield the loss after each step; see `mmgen_course.train.minimise`.
-
-    Example:
-        >>> losses = list(train_classifier(SceneClassifier(), 2, torch.Generator().manual_seed(0), batch=2))
-    """
-    device = next(classifier.parameters()).device
-
-    def one_batch() -> Tensor:
-        scenes = random_scenes(batch, generator)
-        pictures, codes, backgrounds = render(scenes, generator=generator), *encode(scenes)
-        pictures, codes, backgrounds = (shard(each).to(device) for each in (pictures, codes, backgrounds))
-        return loss(classifier(pictures), codes, backgrounds)
-
-    return minimise(classifier, one_batch, steps, rate, run)
-
-
 def load_classifier() -> SceneClassifier:
-    """The recogniser that ships with the course, in evaluation mode; how good it is stands in the data card.
+    """The classifier that ships with the course, in evaluation mode; how good it is stands in the data card.
+
+    `mmgen train recogniser` trains it.
 
     Raises:
         DataError: the file of its weights is missing or was changed.

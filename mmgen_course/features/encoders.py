@@ -1,9 +1,10 @@
-"""Images go in, a vector for each region comes out; captions go in, a vector for each word.
+"""What fusion joins: a vector for each region of an image, by a trunk (lesson 03), and for each word (lesson 04).
 
-What fusion joins: the trunk of the recogniser (lesson 03) for images, the word vectors of lesson 04 for text.
+Where one vector a caption is enough, `caption_conditions` takes the mean over its words.
 """
 
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 from einops import rearrange
@@ -11,8 +12,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mmgen_course.features.cnn import SmallCNN
+from mmgen_course.features.glove import load_scene_vectors
 from mmgen_course.features.vectors import WordVectors
+from mmgen_course.layers import masked_mean
 from mmgen_course.preprocess.text import tokenize
+from mmgen_course.scenes import caption, splits
 
 
 @torch.no_grad()
@@ -47,7 +51,7 @@ def word_features(captions: Sequence[str], vectors: WordVectors) -> tuple[Float[
         >>> features.shape, mask.tolist()
         (torch.Size([2, 2, 2]), [[True, True], [True, False]])
     """
-    tokens = [tokenize(caption) for caption in captions]
+    tokens = [tokenize(text) for text in captions]
     if not all(tokens) or not tokens:
         raise ValueError(f"expected at least one caption, each with a word; got {list(captions)[:5]}")
     if unknown := sorted({word for words in tokens for word in words} - vectors.index.keys()):
@@ -57,3 +61,36 @@ def word_features(captions: Sequence[str], vectors: WordVectors) -> tuple[Float[
     features = torch.zeros(*mask.shape, vectors.matrix.shape[1])
     features[mask] = torch.stack([vectors[word] for words in tokens for word in words])
     return features, mask
+
+
+def caption_conditions(captions: Sequence[str]) -> Float[Tensor, "n 50"]:
+    """The condition of each caption: the mean of its word vectors, standardised.
+
+    Each component has mean 0 and variance 1 over captions of the training scenes of one object.
+
+    Raises:
+        ValueError: a caption without words, or with words that have no vector; the message names them.
+
+    Example:
+        >>> caption_conditions(["a large red circle", "a star"]).shape
+        torch.Size([2, 50])
+    """
+    mean, std = _mean_and_std()
+    return (_mean_vectors(captions) - mean) / std
+
+
+def _mean_vectors(captions: Sequence[str]) -> Float[Tensor, "n 50"]:
+    return masked_mean(*word_features(captions, _vectors()))
+
+
+@cache
+def _vectors() -> WordVectors:
+    return load_scene_vectors()
+
+
+@cache
+def _mean_and_std() -> tuple[Float[Tensor, " 50"], Float[Tensor, " 50"]]:
+    generator = torch.Generator().manual_seed(0)
+    alone = [scene for scene in splits()["train"] if len(scene.objects) == 1]
+    means = _mean_vectors([caption(scene, generator) for scene in alone])
+    return means.mean(dim=0), means.std(dim=0)

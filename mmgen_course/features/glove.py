@@ -53,7 +53,9 @@ def cooccurrences(
     """
     frequency = Counter(word for sentence in corpus for word in sentence)
     if not frequency or window < 1:
-        raise ValueError(f"expected a window of at least 1 and a corpus with words; got {window} and {len(frequency)} words")
+        raise ValueError(
+            f"expected a window of at least 1 and a corpus with words; got {window} and {len(frequency)} words"
+        )
     words = sorted(frequency, key=lambda word: (-frequency[word], word))
     id_of = {word: i for i, word in enumerate(words)}
     ids = torch.tensor([id_of[word] for sentence in corpus for word in sentence])

@@ -1,4 +1,4 @@
-"""Words and a matrix go in; out come vectors by word, neighbours and analogies, and a file that opens at once.
+"""Vectors by word, with their neighbours and analogies, and a file of them that opens at once.
 
 Derived in lesson 04_glove_features.
 """

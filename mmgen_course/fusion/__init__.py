@@ -1,9 +1,9 @@
-"""Features of two modalities go in; one condition, or one number that says how well they fit, comes out.
+"""How two modalities meet: in one condition, in one space, or in a number that says how well they fit.
 
 `attention` is derived in lesson 05_attention, the rest in lesson 06_shared_space.
 """
 
-from mmgen_course.fusion.attention import MultiHeadAttention, attention, causal_mask, position_code
+from mmgen_course.fusion.attention import MultiHeadAttention, SelfAttentionBlock, attention, causal_mask, position_code
 from mmgen_course.fusion.conditions import (
     Concat,
     CrossAttention,
@@ -34,6 +34,7 @@ __all__ = [
     "FiLM",
     "Matcher",
     "MultiHeadAttention",
+    "SelfAttentionBlock",
     "TextConvolution",
     "attention",
     "causal_mask",
@@ -44,11 +45,11 @@ __all__ = [
     "film",
     "info_nce",
     "information_bound",
+    "masked_mean",
     "modality_gap",
     "position_code",
     "ranks",
     "recall_at_k",
-    "sentence",
     "text_convolution",
     "text_share",
     "unit",

@@ -166,3 +166,29 @@ class MultiHeadAttention(nn.Module):
             mask = mask.unsqueeze(-3)  # (..., 1, L, S)
         mixed, weights = attention(q, k, v, mask)
         return self.out(rearrange(mixed, "... h l d -> ... l (h d)")), weights
+
+
+class SelfAttentionBlock(nn.Module):
+    """Words exchange what they know, (N, T, D) -> (N, T, D): attention among them, then a small network on each.
+
+    Both are added to their input, after a normalisation.
+
+    Source: A. Vaswani et al., "Attention Is All You Need", NIPS 2017, section 3.1; the normalisation stands first,
+    as in R. Xiong et al., "On Layer Normalization in the Transformer Architecture", ICML 2020.
+
+    Example:
+        >>> SelfAttentionBlock(8, heads=2)(torch.zeros(1, 3, 8), torch.ones(1, 3, dtype=torch.bool)).shape
+        torch.Size([1, 3, 8])
+    """
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.attention = MultiHeadAttention(dim, dim, heads)
+        self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.mlp = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
+
+    def forward(self, x: Float[Tensor, "n t d"], mask: Bool[Tensor, "n t"]) -> Float[Tensor, "n t d"]:
+        """`mask` is True where there is a word."""
+        y = self.norm1(x)
+        x = x + self.attention(y, y, rearrange(mask, "n s -> n 1 s"))[0]
+        return x + self.mlp(self.norm2(x))

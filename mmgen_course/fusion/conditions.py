@@ -1,7 +1,7 @@
 """A map of image regions and the words of a caption go in; a map that knows of both comes out, in four ways.
 
 Derived and compared in lesson 06_shared_space. Concatenation, FiLM and convolution see the caption as one vector;
-cross-attention lets each region look at each word. `Matcher` puts one of them before a judge: is the caption true?
+cross-attention lets each region look at each word. `Matcher` puts a classifier behind one of them: is the caption true?
 """
 
 from collections.abc import Callable
@@ -14,26 +14,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmgen_course.fusion.attention import MultiHeadAttention
+from mmgen_course.layers import masked_mean
 
 Regions = Float[Tensor, "n r c"]
 Words = Float[Tensor, "n t d"]
 Mask = Bool[Tensor, "n t"]
 Fused = Float[Tensor, "n r w"]
-
-
-def masked_mean(words: Words, mask: Mask) -> Float[Tensor, "n d"]:
-    """One vector a caption: the mean over its words, without padding.
-
-    Raises:
-        ValueError: a caption without words.
-
-    Example:
-        >>> masked_mean(torch.tensor([[[2.0], [4.0], [99.0]]]), torch.tensor([[True, True, False]]))
-        tensor([[3.]])
-    """
-    if not mask.any(dim=1).all():
-        raise ValueError(f"{int((~mask.any(dim=1)).sum())} of {len(mask)} captions have no word")
-    return words.masked_fill(~mask[..., None], 0).sum(dim=1) / mask.sum(dim=1, keepdim=True)
 
 
 def concat(regions: Regions, text: Float[Tensor, "n d"]) -> Float[Tensor, "n r c_plus_d"]:
@@ -145,7 +131,7 @@ class TextConvolution(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """y_r = W h_r + sum over words s of A_rs v_s: each region asks the words, and adds what it is told.
+    """y_r = W h_r + sum over words s of A_rs v_s: each region is a query to the words, and the output is added.
 
     Example:
         >>> fusion = CrossAttention(48, 64, width=32)
@@ -161,12 +147,12 @@ class CrossAttention(nn.Module):
     def forward(self, regions: Regions, words: Words, mask: Mask) -> Fused:
         """(N, R, C) regions and (N, T, D) words -> (N, R, W)."""
         h = self.mix(regions)
-        told, _ = self.attention(h, words, mask[:, None])
-        return h + told
+        output, _ = self.attention(h, words, mask[:, None])
+        return h + output
 
 
 class Matcher(nn.Module):
-    """Is the caption true of the picture? Places are added to the regions, words are fused in, a head judges.
+    """Is the caption true of the picture? Places are added to the regions, words are fused in, a head answers.
 
     The head is the same whatever the fusion: two linear layers at each region, and between them the mean over regions.
 
@@ -188,13 +174,13 @@ class Matcher(nn.Module):
         super().__init__()
         self.places = nn.Parameter(torch.randn(regions) / 2)
         self.fuse = fuse(regions[1], words, width)
-        self.head, self.verdict = nn.Linear(width, width), nn.Linear(width, 1)
+        self.head, self.logit = nn.Linear(width, width), nn.Linear(width, 1)
 
     def forward(self, regions: Regions, words: Words, mask: Mask) -> Float[Tensor, " n"]:
         """A logit for each of N pairs of a picture (N, R, C) and a caption (N, T, D): above 0 means true."""
         fused = self.fuse(regions + self.places, words, mask).relu()  # (N, R, W)
-        judged = self.head(fused).relu()  # (N, R, W)
-        return self.verdict(reduce(judged, "n r w -> n w", "mean")).squeeze(-1)
+        hidden = self.head(fused).relu()  # (N, R, W)
+        return self.logit(reduce(hidden, "n r w -> n w", "mean")).squeeze(-1)
 
 
 def text_share(true: Float[Tensor, " n"], false: Float[Tensor, " n"]) -> float:

@@ -1,9 +1,10 @@
-"""Word vectors and region features go in; for each word, how true it is of the picture comes out, and where it looked.
+"""Grounding, built in lesson 05_attention: which words of a caption are true of a picture, and of which of its regions.
 
-Built in lesson 05_attention: self-attention among the words of a caption, then cross-attention from words to regions.
+Self-attention among the words of a caption, then cross-attention from words to regions.
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -12,44 +13,32 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmgen_course.fusion.attention import MultiHeadAttention, attention, position_code
+from mmgen_course.data import shipped
+from mmgen_course.data.weights import load_weights
+from mmgen_course.features.classifier import load_classifier
+from mmgen_course.features.cnn import SmallCNN
+from mmgen_course.features.encoders import region_features, word_features
+from mmgen_course.features.glove import load_scene_vectors
+from mmgen_course.features.vectors import WordVectors
+from mmgen_course.fusion.attention import SelfAttentionBlock, attention, position_code
 
 
-class Grounded(NamedTuple):
-    """What N captions make of N pictures, word by word.
+class GroundingOutput(NamedTuple):
+    """What N captions of at most T words make of N pictures, word by word.
 
     `truth` (N, T) is a logit for each word: log of p / (1 - p), p the probability that the word is true of the
-    picture. `weights` (N, T, regions) say where it looked; each word's sum to 1.
+    picture. `weights` (N, T, regions) are its attention over the regions, row by row from the top left; they sum to 1.
+    `mask` (N, T) is True where there is a word.
     """
 
     truth: Float[Tensor, "n t"]
     weights: Float[Tensor, "n t regions"]
+    mask: Bool[Tensor, "n t"]
 
-
-class SelfAttentionBlock(nn.Module):
-    """Words exchange what they know, (N, T, D) -> (N, T, D): attention among them, then a small network on each.
-
-    Both are added to their input, after a normalisation.
-
-    Source: A. Vaswani et al., "Attention Is All You Need", NIPS 2017, section 3.1; the normalisation stands first,
-    as in R. Xiong et al., "On Layer Normalization in the Transformer Architecture", ICML 2020.
-
-    Example:
-        >>> SelfAttentionBlock(8, heads=2)(torch.zeros(1, 3, 8), torch.ones(1, 3, dtype=torch.bool)).shape
-        torch.Size([1, 3, 8])
-    """
-
-    def __init__(self, dim: int, heads: int) -> None:
-        super().__init__()
-        self.attend = MultiHeadAttention(dim, dim, heads)
-        self.before, self.between = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.think = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
-
-    def forward(self, x: Float[Tensor, "n t d"], mask: Bool[Tensor, "n t"]) -> Float[Tensor, "n t d"]:
-        """`mask` is True where there is a word."""
-        y = self.before(x)
-        x = x + self.attend(y, y, rearrange(mask, "n s -> n 1 s"))[0]
-        return x + self.think(self.between(x))
+    @property
+    def probability(self) -> Float[Tensor, " n"]:
+        """That each caption is true: the product over its words."""
+        return log_truth(self.truth, self.mask).exp()
 
 
 class Grounding(nn.Module):
@@ -64,8 +53,8 @@ class Grounding(nn.Module):
     Example:
         >>> model = Grounding(word_dim=50, region_dim=48)
         >>> words, mask = torch.zeros(2, 5, 50), torch.ones(2, 5, dtype=torch.bool)
-        >>> truth, weights = model(words, mask, torch.zeros(2, 64, 48))
-        >>> truth.shape, weights.shape
+        >>> output = model(words, mask, torch.zeros(2, 64, 48))
+        >>> output.truth.shape, output.weights.shape
         (torch.Size([2, 5]), torch.Size([2, 5, 64]))
     """
 
@@ -91,8 +80,8 @@ class Grounding(nn.Module):
         mask: Bool[Tensor, "n t"],
         regions: Float[Tensor, "n s region"],
         visible: Bool[Tensor, "n t s"] | None = None,
-    ) -> Grounded:
-        """Judge N captions of at most T words by N pictures of S = side * side regions.
+    ) -> GroundingOutput:
+        """Compare N captions of at most T words with N pictures of S = side * side regions.
 
         Args:
             words: vectors of the words, anything behind the last one of a caption.
@@ -110,11 +99,11 @@ class Grounding(nn.Module):
         found, weights = attention(query, key, key, visible)  # (N, T, D), (N, T, S)
         # z_t = q_t . o_t / sqrt(d) + b_t
         truth = (query * found).sum(dim=-1) / math.sqrt(query.shape[-1]) + rearrange(self.to_bias(x), "n t 1 -> n t")
-        return Grounded(truth, weights)
+        return GroundingOutput(truth, weights, mask)
 
 
 def log_truth(truth: Float[Tensor, "n t"], mask: Bool[Tensor, "n t"]) -> Float[Tensor, " n"]:
-    """The log-probability that each caption is true, in nats: every word must be, and each is judged by itself.
+    """The log-probability that each caption is true, in nats: every word must be, independently of the others.
 
     Example:
         >>> log_truth(torch.zeros(1, 3), torch.tensor([[True, True, False]])).exp()
@@ -139,3 +128,50 @@ def word_loss(truth: Float[Tensor, "n t"], mask: Bool[Tensor, "n t"], true: Bool
     """
     each = F.binary_cross_entropy_with_logits(truth, true.to(truth), reduction="none")
     return each.masked_fill(~mask, 0).sum(dim=1).mean()
+
+
+class GroundingModel(NamedTuple):
+    """The network with all that turns pictures and captions into its input.
+
+    Example:
+        >>> from mmgen_course.scenes import parse, render
+        >>> text = "a red circle left of a blue square"
+        >>> output = load_grounding()(render([parse(text).complete()]), [text])
+        >>> output.weights.shape, (output.probability > 0.5).tolist()
+        (torch.Size([1, 8, 64]), [True])
+    """
+
+    model: Grounding
+    trunk: SmallCNN
+    vectors: WordVectors
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        pictures: Float[Tensor, "n 3 32 32"],
+        captions: Sequence[str],
+        visible: Bool[Tensor, "n t regions"] | None = None,
+    ) -> GroundingOutput:
+        """Compare N captions with N pictures in [-1, 1].
+
+        Args:
+            pictures, captions: N of each.
+            visible: which regions each word may attend to; all of them without it.
+
+        Raises:
+            ValueError: a caption without words, or with words that have no vector; the message names them.
+        """
+        words, mask = word_features(captions, self.vectors)
+        return self.model(words, mask, region_features(pictures, self.trunk), visible)
+
+
+def load_grounding() -> GroundingModel:
+    """The grounding model that ships with the course; how good it is stands in the data card.
+
+    Raises:
+        DataError: a file of weights or vectors is missing or was changed.
+    """
+    vectors, trunk = load_scene_vectors(), load_classifier().trunk
+    model = Grounding(vectors.matrix.shape[1], trunk.dim)
+    load_weights(model, shipped("weights/grounding.safetensors"))
+    return GroundingModel(model.eval(), trunk, vectors)

@@ -137,16 +137,6 @@ def matching_discriminator_loss(real: Logits, mismatched: Logits, fake: Logits) 
     return F.relu(1 - real).mean() + (F.relu(1 + mismatched).mean() + F.relu(1 + fake).mean()) / 2
 
 
-def optimal_logit(log_p: Logits, log_q: Logits) -> Logits:
-    """The logit of the best discriminator, log p - log q, of the data's density p and the generator's q.
-
-    Example:
-        >>> optimal_logit(torch.tensor(3.0).log(), torch.tensor(1.0).log()).sigmoid()
-        tensor(0.7500)
-    """
-    return log_p - log_q
-
-
 def optimal_discriminator(p: Logits, q: Logits) -> Logits:
     """D*(x) = p(x) / (p(x) + q(x)), of the densities of the data and of what the generator makes.
 

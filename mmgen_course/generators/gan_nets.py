@@ -1,7 +1,7 @@
-"""Noise and a condition go in, pictures come out; and the discriminators that judge them, as lesson 07_gan builds them.
+"""The networks of lesson 07_gan, and the loaders of the generators that ship.
 
-`SceneDiscriminator` judges pictures of 32x32 with captions; its generator is the network that decodes in lesson 08_vae,
-`SceneDecoder`, so that the two can be compared. `DigitGenerator` and `DigitDiscriminator` play for handwritten digits.
+`SceneDiscriminator` is for pictures of 32x32 with captions; its generator is the network that decodes in lesson 08_vae,
+`SceneDecoder`, so that the two can be compared. `DigitGenerator` and `DigitDiscriminator` are for handwritten digits.
 """
 
 import torch
@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
+from mmgen_course.data import shipped
+from mmgen_course.data.weights import load_weights
+from mmgen_course.generators.vae_nets import SCENE_LATENTS, SceneDecoder
 from mmgen_course.layers import Whiten
 
 SLOPE = 0.2  # of every leaky ReLU, as in DCGAN
@@ -47,7 +50,7 @@ class SceneDiscriminator(nn.Module):
     Args:
         condition: how many numbers a condition has.
         width: channels of the first maps.
-        look, place: how many features of either kind.
+        pooled, spatial: how many features of either kind.
 
     Example:
         >>> SceneDiscriminator()(torch.zeros(2, 3, 32, 32), torch.zeros(2, 50)).shape
@@ -56,7 +59,7 @@ class SceneDiscriminator(nn.Module):
 
     CONTRAST = 3  # an object covers few pixels, and counts for little against the background
 
-    def __init__(self, condition: int = 50, width: int = 64, look: int = 128, place: int = 64) -> None:
+    def __init__(self, condition: int = 50, width: int = 64, pooled: int = 128, spatial: int = 64) -> None:
         super().__init__()
         self.whiten = Whiten(condition)
         self.convolutions = nn.ModuleList(
@@ -67,10 +70,10 @@ class SceneDiscriminator(nn.Module):
                 spectral_norm(nn.Conv2d(2 * width, 2 * width, 4, stride=2, padding=1)),
             ]
         )
-        self.look = spectral_norm(nn.Linear(2 * width, look))
-        self.place = spectral_norm(nn.Linear(2 * width * 4 * 4, place))
-        self.psi = nn.Linear(look + place, 1)
-        self.v = nn.Linear(condition, look + place, bias=False)
+        self.pooled = spectral_norm(nn.Linear(2 * width, pooled))
+        self.spatial = spectral_norm(nn.Linear(2 * width * 4 * 4, spatial))
+        self.psi = nn.Linear(pooled + spatial, 1)
+        self.v = nn.Linear(condition, pooled + spatial, bias=False)
 
     def features(self, images: Images) -> Float[Tensor, "n f"]:
         """phi(x): (N, 3, 32, 32) in [-1, 1] -> (N, 192)."""
@@ -80,8 +83,8 @@ class SceneDiscriminator(nn.Module):
         h = torch.cat([centred, repeat(border, "n c 1 1 -> n c 16 16")], dim=1)
         for convolution in self.convolutions:
             h = GAIN * F.leaky_relu(convolution(h), SLOPE)  # at last (N, 128, 4, 4)
-        looks, places = self.look(4 * h.mean((2, 3))), self.place(h.flatten(1))
-        return GAIN * F.leaky_relu(torch.cat([looks, places], dim=1), SLOPE)
+        pooled, spatial = self.pooled(4 * h.mean((2, 3))), self.spatial(h.flatten(1))
+        return GAIN * F.leaky_relu(torch.cat([pooled, spatial], dim=1), SLOPE)
 
     def logit(self, features: Float[Tensor, "n f"], condition: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
         """The logits of pictures with these features and of their captions: several captions need one phi(x)."""
@@ -160,3 +163,33 @@ class DigitDiscriminator(nn.Module):
         """N pictures in [-1, 1] and N labels -> N logits."""
         features = self.phi(images)
         return projection(features, self.v(labels), self.psi(features)[:, 0])
+
+
+def load_scene_gan() -> SceneDecoder:
+    """The generator of scenes that ships with the course, in evaluation mode; how good it is stands in the data card.
+
+    Raises:
+        DataError: the file of its weights is missing or was changed.
+
+    Example:
+        >>> load_scene_gan()(torch.zeros(1, 12), torch.zeros(1, 50)).shape
+        torch.Size([1, 3, 32, 32])
+    """
+    generator = SceneDecoder(SCENE_LATENTS)
+    load_weights(generator, shipped("weights/scene-gan.safetensors"))
+    return generator.eval()
+
+
+def load_digits_gan() -> DigitGenerator:
+    """The generator of digits that ships with the course, in evaluation mode.
+
+    Raises:
+        DataError: the file of its weights is missing or was changed.
+
+    Example:
+        >>> load_digits_gan()(torch.zeros(2, 16), torch.tensor([3, 8])).shape
+        torch.Size([2, 1, 8, 8])
+    """
+    generator = DigitGenerator()
+    load_weights(generator, shipped("weights/digits-gan.safetensors"))
+    return generator.eval()

@@ -1,4 +1,4 @@
-"""A ring of Gaussians in the plane goes in, a small GAN plays on it, and its lost modes are counted.
+"""A small GAN on a ring of Gaussians in the plane, where lost modes can be counted.
 
 Lesson 07_gan trains on it live; benchmarks/gan.py plays every game with several seeds and writes data/results/gan.csv.
 """
@@ -132,14 +132,14 @@ GAMES = {
 
 
 class RingGAN(NamedTuple):
-    """A generator (N, 2) -> (N, 2), a discriminator (N, 2) -> (N,), and the plays for `mmgen_course.train.fit`."""
+    """A generator (N, 2) -> (N, 2), a discriminator (N, 2) -> (N,), and the players for `mmgen_course.train.fit`."""
 
     generator: nn.Module
     discriminator: Callable[[Tensor], Tensor]
     players: list[Player]
 
 
-def players(rules: Rules, seed: int, turns: tuple[int, int] = (1, 1)) -> RingGAN:
+def ring_gan(rules: Rules, seed: int, turns: tuple[int, int] = (1, 1)) -> RingGAN:
     """Set up one game on the ring: two fresh networks, Adam for both, and everything random from the seed.
 
     Args:
@@ -149,7 +149,7 @@ def players(rules: Rules, seed: int, turns: tuple[int, int] = (1, 1)) -> RingGAN
 
     Example:
         >>> from mmgen_course.train import fit
-        >>> game = players(GAMES["WGAN-GP"], seed=0)
+        >>> game = ring_gan(GAMES["WGAN-GP"], seed=0)
         >>> [sorted(losses) for losses in fit(game.players, steps=1)]
         [['discriminator', 'generator']]
     """
@@ -169,11 +169,11 @@ def players(rules: Rules, seed: int, turns: tuple[int, int] = (1, 1)) -> RingGAN
         return rules.generator(logit(generator_net(noise(BATCH, random))))
 
     adam = [torch.optim.Adam(net.parameters(), lr=RATE, betas=BETAS) for net in (discriminator, generator_net)]
-    players = [
+    both = [
         Player("discriminator", discriminator, discriminator_loss, adam[0], times=turns[0]),
         Player("generator", generator_net, generator_loss, adam[1], times=turns[1]),
     ]
-    return RingGAN(generator_net, logit, players)
+    return RingGAN(generator_net, logit, both)
 
 
 @torch.no_grad()

@@ -11,7 +11,6 @@ import torch
 from einops import rearrange, reduce
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn import functional as F
 
 LOG_2PI = math.log(2 * math.pi)
 ACTIVE = 0.01  # variance over images from which a latent number counts as active: Burda et al. 2016
@@ -101,22 +100,6 @@ def active_units(mu: Float[Tensor, "n d"], threshold: float = ACTIVE) -> Bool[Te
 # ---- the data's side: log p(x|z) of each image, with nothing left out
 
 
-def bernoulli_log_likelihood(images: Float[Tensor, "n *s"], logits: Float[Tensor, "n *s"]) -> Float[Tensor, " n"]:
-    """log p(x|z) of each image whose pixels are 0 or 1, summed over pixels; for greys in between it is no density.
-
-    Raises:
-        ValueError: a pixel outside [0, 1].
-
-    Example:
-        >>> bernoulli_log_likelihood(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 0.0]]))  # two coins
-        tensor([-1.3863])
-    """
-    if images.min() < 0 or images.max() > 1:
-        low, high = images.min().item(), images.max().item()
-        raise ValueError(f"expected pixels in [0, 1], got [{low:.3g}, {high:.3g}]: (x + 1) / 2 brings [-1, 1] there")
-    return -reduce(F.binary_cross_entropy_with_logits(logits, images, reduction="none"), "n ... -> n", "sum")
-
-
 def gaussian_log_likelihood(
     images: Float[Tensor, "*n c h w"], mean: Float[Tensor, "*n c h w"], sigma: Float[Tensor, ""] | float
 ) -> Float[Tensor, "*n"]:
@@ -132,19 +115,6 @@ def gaussian_log_likelihood(
     sigma = torch.as_tensor(sigma, dtype=images.dtype)
     each = -(((images - mean) / sigma).square() + LOG_2PI) / 2 - sigma.log()
     return reduce(each, "... c h w -> ...", "sum")
-
-
-def best_sigma(images: Float[Tensor, "n *s"], mean: Float[Tensor, "n *s"]) -> Float[Tensor, ""]:
-    """The one sigma under which the images are likeliest: the root of the mean squared error of a pixel.
-
-    Source: O. Rybkin, K. Daniilidis, S. Levine, "Simple and Effective VAE Training with Calibrated Decoders", ICML
-    2021.
-
-    Example:
-        >>> best_sigma(torch.tensor([[3.0, -4.0]]), torch.zeros(1, 2))  # of 9 and 16 the mean is 12.5
-        tensor(3.5355)
-    """
-    return (images - mean).square().mean().sqrt()
 
 
 # ---- the bound
@@ -197,44 +167,6 @@ def iwae(log_weights: Float[Tensor, "k n"]) -> Float[Tensor, ""]:
 
 
 # ---- gradients
-
-
-def score_function(
-    values: Float[Tensor, " n"], log_prob: Float[Tensor, " n"], baseline: Tensor | float = 0.0
-) -> Float[Tensor, ""]:
-    """A number whose gradient estimates that of E_q[f(z)] without a derivative of f: mean of (f - b) * log q(z).
-
-    Args:
-        values: f(z) at n draws from q; no gradient passes.
-        log_prob: log q(z) of the same draws, which must themselves carry no gradient.
-        baseline: any b that does not depend on its own draw; it changes the variance and not the mean.
-
-    Source: R. J. Williams, "Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement
-    Learning", Machine Learning 8, 1992.
-
-    Example:
-        >>> mu = torch.zeros(1, requires_grad=True)
-        >>> z = torch.tensor([[1.0], [-2.0]])
-        >>> score_function(3 * z[:, 0], log_normal(z, mu)).backward()
-        >>> mu.grad  # mean of 3 * 1 and -6 * -2
-        tensor([7.5000])
-    """
-    return ((values - baseline).detach() * log_prob).mean()
-
-
-def others_mean(values: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-    """For each of n draws the mean of the n - 1 others: a baseline that does not depend on its own draw.
-
-    Raises:
-        ValueError: a single draw has no others.
-
-    Example:
-        >>> others_mean(torch.tensor([1.0, 2.0, 6.0]))
-        tensor([4.0000, 3.5000, 1.5000])
-    """
-    if len(values) < 2:
-        raise ValueError(f"expected at least 2 draws, got {len(values)}: one has no others")
-    return (values.sum() - values) / (len(values) - 1)
 
 
 def between(a: Float[Tensor, " *s"], b: Float[Tensor, " *s"], steps: int) -> Float[Tensor, "steps *s"]:

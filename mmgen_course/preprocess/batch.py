@@ -1,4 +1,4 @@
-"""A list of (image, caption) pairs goes in; one `TokenBatch` of tensors comes out, as a DataLoader needs it.
+"""A list of (image, caption) pairs becomes one `TokenBatch` of tensors, as a DataLoader needs it.
 
 Derived in lesson 02_text.
 """

@@ -10,29 +10,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mmgen_course.data import digits, shipped
-from mmgen_course.data.weights import load_weights, save_weights
+from mmgen_course.data.real import digit_images
+from mmgen_course.data.weights import save_weights
 from mmgen_course.generators.vae import active_units, elbo, gaussian_log_likelihood, reparameterise
 from mmgen_course.generators.vae_nets import DigitVAE
-from mmgen_course.preprocess.image import to_tensor
 from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe, named
 from mmgen_course.train import Run, digest, minimise, seeded
 
-TRAINED_ON, BATCH = 1500, 100  # of 1,797; the last ones are by other writers
+BATCH = 100
 PLANE, WIDE = 2, 16  # latent numbers
 
 Loss = Callable[[DigitVAE, Float[Tensor, "n 1 8 8"], torch.Generator], Float[Tensor, ""]]
-
-
-def digit_images() -> tuple[Float[Tensor, "n 1 8 8"], Float[Tensor, "m 1 8 8"]]:
-    """The digits to train on and the digits to test on, grey, in [0, 1].
-
-    Example:
-        >>> [tuple(images.shape) for images in digit_images()]
-        [(1500, 1, 8, 8), (297, 1, 8, 8)]
-    """
-    images = torch.stack([to_tensor(sample.image)[:1] for sample in digits()])
-    return images[:TRAINED_ON], images[TRAINED_ON:]
 
 
 def negative_elbo(vae: DigitVAE, images: Float[Tensor, "n 1 8 8"], generator: torch.Generator) -> Float[Tensor, ""]:
@@ -124,21 +112,6 @@ def train_wide(run: Run) -> Generator[dict[str, float], None, Measured]:
 def train_plain(run: Run) -> Generator[dict[str, float], None, Measured]:
     """Train the same network of sixteen latent numbers as a plain autoencoder."""
     return _train(run, WIDE, reconstruction_alone)
-
-
-def load_digits_vae(recipe: Recipe) -> DigitVAE:
-    """One of the three networks that ship, in evaluation mode.
-
-    Args:
-        recipe: `DIGITS_VAE`, `DIGITS_VAE_WIDE` or `DIGITS_AUTOENCODER`.
-
-    Example:
-        >>> load_digits_vae(DIGITS_VAE).latents
-        2
-    """
-    vae = DigitVAE(PLANE if recipe is DIGITS_VAE else WIDE)
-    load_weights(vae, shipped(recipe.file))
-    return vae.eval()
 
 
 DIGITS_VAE = Recipe(

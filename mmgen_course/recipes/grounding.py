@@ -1,6 +1,6 @@
-"""Which word looks where: pictures and captions go in; each word's truth and its map over the regions come out.
+"""How the grounding model of lesson 05_attention was trained, and what was measured.
 
-The model of lesson 05_attention. It is told which words of a caption are true of a picture, never where to look.
+Its labels say which words of a caption are true of a picture, never of which region.
 """
 
 from collections.abc import Collection, Generator, Iterator, Sequence
@@ -11,84 +11,21 @@ from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from mmgen_course.data import shipped
-from mmgen_course.data.weights import load_weights, save_weights
+from mmgen_course.data.weights import save_weights
 from mmgen_course.features.classifier import load_classifier
-from mmgen_course.features.cnn import SmallCNN
 from mmgen_course.features.encoders import region_features, word_features
-from mmgen_course.features.glove import WordVectors, load_scene_vectors
-from mmgen_course.fusion.grounding import Grounding, log_truth, word_loss
+from mmgen_course.features.glove import load_scene_vectors
+from mmgen_course.fusion.grounding import Grounding, GroundingModel, word_loss
 from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe, named
 from mmgen_course.scenes import BASE_WORDS, HELD_OUT_WORDS, TRAINING_WORDS, Scene, caption, render, splits
 from mmgen_course.scenes.false_captions import exchanged, true_and_false_captions
 from mmgen_course.scenes.words import EVERYTHING, Lexicon
 from mmgen_course.scenes.world import APPEARANCE, pick
-from mmgen_course.train import Run, minimise, seeded, shard
+from mmgen_course.train import Run, minimise, seeded
 
 ALONE_FIRST = 0.1  # the share of the steps in which all pictures show one object
 ALONE_LATER = 0.25  # the share of pictures with one object afterwards
 SIDE = 8  # regions in a row, and in a column
-
-
-class GroundingOutput(NamedTuple):
-    """What N captions of at most T words make of N pictures.
-
-    `truth` (N, T): logit of each word's truth. `weights` (N, T, 64): where it looked, row by row from the top left;
-    they sum to 1. `mask` (N, T): True where there is a word.
-    """
-
-    truth: Float[Tensor, "n t"]
-    weights: Float[Tensor, "n t regions"]
-    mask: Bool[Tensor, "n t"]
-
-    @property
-    def probability(self) -> Float[Tensor, " n"]:
-        """That each caption is true: the product over its words."""
-        return log_truth(self.truth, self.mask).exp()
-
-
-class GroundingModel(NamedTuple):
-    """The grounding model with all that turns pictures and captions into what it reads.
-
-    Example:
-        >>> from mmgen_course.scenes import parse
-        >>> text = "a red circle left of a blue square"
-        >>> seen = load_grounding()(render([parse(text).complete()]), [text])
-        >>> seen.weights.shape, (seen.probability > 0.5).tolist()
-        (torch.Size([1, 8, 64]), [True])
-    """
-
-    model: Grounding
-    trunk: SmallCNN
-    vectors: WordVectors
-
-    @torch.no_grad()
-    def __call__(
-        self,
-        pictures: Float[Tensor, "n 3 32 32"],
-        captions: Sequence[str],
-        visible: Bool[Tensor, "n t regions"] | None = None,
-    ) -> GroundingOutput:
-        """Judge N captions by N pictures in [-1, 1]; `visible`: which regions each word may look at, all without it.
-
-        Raises:
-            ValueError: a caption without words, or with words that have no vector; the message names them.
-        """
-        words, mask = word_features(captions, self.vectors)
-        truth, weights = self.model(words, mask, region_features(pictures, self.trunk), visible)
-        return GroundingOutput(truth, weights, mask)
-
-
-def load_grounding() -> GroundingModel:
-    """The grounding model that ships with the course; how good it is stands in the data card.
-
-    Raises:
-        DataError: a file of weights or vectors is missing or was changed.
-    """
-    vectors, trunk = load_scene_vectors(), load_classifier().trunk
-    model = Grounding(vectors.matrix.shape[1], trunk.dim)
-    load_weights(model, shipped("weights/grounding.safetensors"))
-    return GroundingModel(model.eval(), trunk, vectors)
 
 
 def train(run: Run) -> Generator[dict[str, float], None, Measured]:
@@ -141,24 +78,27 @@ def train_grounding(
     scenes = splits()["train"]
     alone, pairs = ([scene for scene in scenes if len(scene.objects) == n] for n in (1, 2))
 
-    def one_batch() -> Tensor:
+    def draw() -> tuple[Tensor, ...]:
         n_alone = batch if run.step < ALONE_FIRST * steps else round(ALONE_LATER * batch)
         shown = [pick(alone if i < n_alone else pairs, generator) for i in range(batch)]
-        told = [labelled for scene in shown for labelled in true_and_false_captions(scene, generator)]
-        words, mask = word_features([labelled.text for labelled in told], grounding.vectors)
+        captions = [one for scene in shown for one in true_and_false_captions(scene, generator)]
+        words, mask = word_features([one.text for one in captions], grounding.vectors)
         true = torch.zeros(mask.shape, dtype=torch.bool)
-        true[mask] = torch.tensor([word for labelled in told for word in labelled.true])
+        true[mask] = torch.tensor([word for one in captions for word in one.true])
         regions = region_features(render(shown, generator=generator), grounding.trunk).repeat_interleave(2, dim=0)
-        words, mask, regions, true = (shard(each).to(run.device) for each in (words, mask, regions, true))
+        return words, mask, regions, true
+
+    def loss(words: Tensor, mask: Tensor, regions: Tensor, true: Tensor) -> Tensor:
         return word_loss(grounding.model(words, mask, regions).truth, mask, true)
 
-    return minimise(grounding.model, one_batch, steps, rate, run)
+    return minimise(grounding.model, loss, steps, rate, run, draw)
 
 
 def measure(grounding: GroundingModel, n: int = 1000) -> Measured:
     """How many captions are classified rightly, and how many words look at their object, over n pairs of each kind.
 
     Example:
+        >>> from mmgen_course.fusion.grounding import load_grounding
         >>> measure(load_grounding(), n=20)["colour words that point at their object"]
         1.0
     """
@@ -185,16 +125,15 @@ def accuracy(grounding: GroundingModel, scenes: Sequence[Scene], words: Lexicon 
     """The share of captions, a true and a false one for each scene, that are classified rightly; chance is 0.5.
 
     Example:
+        >>> from mmgen_course.fusion.grounding import load_grounding
         >>> 0.5 < accuracy(load_grounding(), splits()["train"][-20:]) <= 1
         True
     """
     generator = torch.Generator().manual_seed(TEST_SEED)
-    told = [
-        labelled for scene in scenes for labelled in true_and_false_captions(scene, generator, words, anything=True)
-    ]
-    seen = grounding(render(list(scenes)).repeat_interleave(2, dim=0), [labelled.text for labelled in told])
-    true = torch.tensor([all(labelled.true) for labelled in told])
-    return ((seen.probability > 0.5) == true).double().mean().item()
+    captions = [one for scene in scenes for one in true_and_false_captions(scene, generator, words, anything=True)]
+    output = grounding(render(list(scenes)).repeat_interleave(2, dim=0), [one.text for one in captions])
+    true = torch.tensor([all(one.true) for one in captions])
+    return ((output.probability > 0.5) == true).double().mean().item()
 
 
 def truth_preferred(
@@ -206,15 +145,24 @@ def truth_preferred(
     attribute or in shape are left out. The captions are the plainest that name what `naming` says.
 
     Example:
+        >>> from mmgen_course.fusion.grounding import load_grounding
         >>> 0 <= truth_preferred(load_grounding(), splits()["train"][-20:], "colour") <= 1
         True
     """
-    kinds = {name, "shape"}
-    pairs = [s for s in scenes if s.relation and all(len({getattr(t, n) for t in s.objects}) == 2 for n in kinds)]
-    lies = [exchanged(scene, name) for scene in pairs]
-    said, lie = ([caption(s, naming={*naming, name}, words=BASE_WORDS) for s in t] for t in (pairs, lies))
+
+    def written(scene: Scene) -> str:
+        return caption(scene, naming={*naming, name}, words=BASE_WORDS)
+
+    pairs = [scene for scene in scenes if _differ(scene, name) and _differ(scene, "shape")]
+    true = [written(scene) for scene in pairs]
+    false = [written(exchanged(scene, name)) for scene in pairs]
     pictures = render(pairs)
-    return (grounding(pictures, said).probability > grounding(pictures, lie).probability).double().mean().item()
+    return (grounding(pictures, true).probability > grounding(pictures, false).probability).double().mean().item()
+
+
+def _differ(scene: Scene, name: str) -> bool:
+    """Whether a scene has two objects, and these differ in an attribute."""
+    return len({getattr(thing, name) for thing in scene.objects}) == 2
 
 
 class Pointing(NamedTuple):
@@ -228,13 +176,14 @@ class Pointing(NamedTuple):
 
 
 def pointing(grounding: GroundingModel, scenes: Sequence[Scene], name: str) -> Pointing:
-    """Where the words for one attribute look, in plain captions of pairs that differ in it; other scenes are left out.
+    """Where the words for one attribute attend to, in plain captions of the pairs that differ in it.
 
     Example:
+        >>> from mmgen_course.fusion.grounding import load_grounding
         >>> pointing(load_grounding(), splits()["train"][-20:], "colour").hit.all()
         tensor(True)
     """
-    pairs = [s for s in scenes if s.relation and len({getattr(thing, name) for thing in s.objects}) == 2]
+    pairs = [scene for scene in scenes if _differ(scene, name)]
     texts = [caption(scene, words=BASE_WORDS) for scene in pairs]
     maps = rearrange(grounding(render(pairs), texts).weights, "n t (row column) -> n t row column", row=SIDE)
     share, hit = [], []
@@ -242,9 +191,9 @@ def pointing(grounding: GroundingModel, scenes: Sequence[Scene], name: str) -> P
         for thing in scene.objects:
             weights = of_words[text.split().index(getattr(thing, name))]  # (row, column)
             weights = weights if thing.position in ("top", "bottom") else weights.T
-            shard = weights[: SIDE // 2] if thing.position in ("top", "left") else weights[SIDE // 2 :]
-            share.append(shard.sum())
-            hit.append(shard.max() == weights.max())
+            half = weights[: SIDE // 2] if thing.position in ("top", "left") else weights[SIDE // 2 :]
+            share.append(half.sum())
+            hit.append(half.max() == weights.max())
     return Pointing(torch.stack(share), torch.stack(hit))
 
 

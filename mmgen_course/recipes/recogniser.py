@@ -1,15 +1,15 @@
-"""The judge of generated pictures: trained on nine tenths of the world of scenes, measured on the rest."""
+"""The classifier of scenes, trained on nine tenths of their world, and measured on the rest."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import torch
+from torch import Tensor
 
 from mmgen_course.data.weights import save_weights
-from mmgen_course.features.classifier import SceneClassifier, accuracy, random_scenes
+from mmgen_course.features.classifier import SceneClassifier, accuracy, loss, random_scenes
 from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe, named
-from mmgen_course.recipes.recogniser import train_classifier
-from mmgen_course.scenes import render
-from mmgen_course.train import Run, seeded
+from mmgen_course.scenes import encode, render
+from mmgen_course.train import Run, minimise, seeded
 
 MEASURED_ON = 20_000  # scenes, half of them pairs
 
@@ -28,13 +28,13 @@ def measure(classifier: SceneClassifier, n: int = MEASURED_ON) -> Measured:
 
 
 def train(run: Run) -> Generator[dict[str, float], None, Measured]:
-    """Train a recogniser from random weights, write it, and return what `measure` says.
+    """Train a classifier from random weights, write it, and return what `measure` says.
 
     Example:
         >>> import tempfile
         >>> from pathlib import Path
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     losses = train(Run(Path(folder, "classifier.safetensors"), steps=2))
+        ...     losses = train(Run(Path(folder, "recogniser.safetensors"), steps=2))
         ...     next(losses)["loss"] > 0
         True
     """
@@ -43,6 +43,30 @@ def train(run: Run) -> Generator[dict[str, float], None, Measured]:
     classifier.cpu().eval()
     save_weights(classifier, run.path)
     return measure(classifier)
+
+
+def train_classifier(
+    classifier: SceneClassifier,
+    steps: int,
+    generator: torch.Generator,
+    batch: int = 64,
+    rate: float = 3e-3,
+    run: Run | None = None,
+) -> Iterator[float]:
+    """Train on freshly drawn pictures, and yield the loss after each step; see `mmgen_course.train.minimise`.
+
+    Example:
+        >>> losses = list(train_classifier(SceneClassifier(), 2, torch.Generator().manual_seed(0), batch=2))
+    """
+
+    def draw() -> tuple[Tensor, ...]:
+        scenes = random_scenes(batch, generator)
+        return render(scenes, generator=generator), *encode(scenes)
+
+    def error(pictures: Tensor, codes: Tensor, backgrounds: Tensor) -> Tensor:
+        return loss(classifier(pictures), codes, backgrounds)
+
+    return minimise(classifier, error, steps, rate, run, draw)
 
 
 RECOGNISER = Recipe(

@@ -1,7 +1,7 @@
 """Two variational autoencoders of scenes of one object: for captions that name everything, and for brief ones.
 
-Each learns in two acts. In the first the encoder is not asked: the latent point comes from the prior, and so the
-decoder must find everything in the caption. Then the encoder may tell it what no caption says: the strays. Asked from
+Each learns in two acts. In the first the encoder is left out: the latent point comes from the prior, and so the
+decoder must find everything in the caption. Then the encoder may tell it what no caption says: the strays. Used from
 the start, it tells everything, and the decoder hardly learns to read. Lesson 08_vae uses both.
 """
 
@@ -11,25 +11,24 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mmgen_course.data import shipped
 from mmgen_course.data.captioned_scenes import SceneBatch, SingleObjectScenes
-from mmgen_course.data.weights import load_weights, save_weights
+from mmgen_course.data.weights import save_weights
 from mmgen_course.features.classifier import accuracy, load_classifier
+from mmgen_course.features.encoders import caption_conditions
 from mmgen_course.generators.vae import elbo, gaussian_log_likelihood, reparameterise
-from mmgen_course.generators.vae_nets import SceneVAE
+from mmgen_course.generators.vae_nets import SCENE_LATENTS, SceneVAE
 from mmgen_course.layers import in_batches
 from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe, named
 from mmgen_course.scenes import caption
-from mmgen_course.train import Run, minimise, seeded, shard
+from mmgen_course.train import Run, minimise, seeded
 
-LATENTS = 12
 BATCH, RATE = 64, 2e-3
 CAPTION_FIRST, BRIEF_FIRST = 0.6, 0.4  # share of the steps without the encoder; brief captions leave it more to say
 WHITENED_BY = 5000  # captions that the directions of the conditions are taken from
 MEASURED_ON = 2000  # scenes of each split
 BRIEF = ("shape", "colour", "position", "background")  # what a brief caption names
 
-Say = Callable[[SingleObjectScenes, SceneBatch], Float[Tensor, "n 50"]]  # the conditions of a batch
+Conditions = Callable[[SceneBatch, torch.Generator], Float[Tensor, "n 50"]]  # of the captions of a batch
 
 
 def negative_elbo(
@@ -59,46 +58,46 @@ def draw_all(vae: SceneVAE, z: Float[Tensor, "n d"], condition: Float[Tensor, "n
 
 
 def captions_met(vae: SceneVAE, batch: SceneBatch, noise: Float[Tensor, "n d"]) -> Measured:
-    """Draw each caption once, from the prior, and let the recogniser say which share of attributes is as named.
+    """Draw each caption once, from the prior, and let the classifier say which share of attributes is as named.
 
     Example:
         >>> batch = SingleObjectScenes(torch.Generator().manual_seed(0)).draw(2)
         >>> captions_met(SceneVAE(12).eval(), batch, torch.zeros(2, 12)).keys() >= {"shape", "scene"}
         True
     """
-    return accuracy(batch.scenes, load_classifier().read(draw_all(vae, noise, batch.condition)))
+    return accuracy(batch.scenes, load_classifier().read(draw_all(vae, noise, caption_conditions(batch.captions))))
 
 
-def learn(vae: SceneVAE, run: Run, say: Say, first: float) -> Iterator[dict[str, float]]:
+def learn(vae: SceneVAE, run: Run, conditions: Conditions, first: float) -> Iterator[dict[str, float]]:
     """Train in two acts, and yield the loss of each step.
 
     Args:
         vae: its conditions are whitened by a sample of captions first.
         run: its steps are those of both acts together.
-        say: gives the conditions of a batch.
+        conditions: `full` or `brief`.
         first: share of the steps of the first act, in which z is drawn from the prior.
     """
-    pairs, others = (
-        SingleObjectScenes(generator) for generator in (run.generator, torch.Generator().manual_seed(run.seed))
-    )
-    vae.decode.whiten.measure(say(others, others.draw(WHITENED_BY)))
+    data, sample = (SingleObjectScenes(it) for it in (run.generator, torch.Generator().manual_seed(run.seed)))
+    vae.decode.whiten.measure(conditions(sample.draw(WHITENED_BY), sample.generator))
     vae.to(run.device)
 
-    def one_batch() -> Tensor:
-        batch = pairs.draw(BATCH)
-        drawn = batch.images, say(pairs, batch), torch.randn(BATCH, LATENTS, generator=run.generator)
-        images, condition, noise = (shard(part).to(run.device) for part in drawn)
+    def draw() -> tuple[Tensor, ...]:
+        batch = data.draw(BATCH)
+        condition = conditions(batch, run.generator)
+        return batch.images, condition, torch.randn(BATCH, vae.latents, generator=run.generator)
+
+    def loss(images: Tensor, condition: Tensor, noise: Tensor) -> Tensor:
         if run.step < first * run.steps:
             return -gaussian_log_likelihood(images, vae.decode(noise, condition), vae.sigma).mean()
         return negative_elbo(vae, images, condition, noise)
 
-    yield from named(minimise(vae, one_batch, run.steps, RATE, run))
+    yield from named(minimise(vae, loss, run.steps, RATE, run, draw))
     vae.cpu().eval()
 
 
 def train(run: Run) -> Generator[dict[str, float], None, Measured]:
     """Train the VAE with full captions, write it, and return how often its drawings show what unseen captions say."""
-    vae = seeded(lambda: SceneVAE(LATENTS), run.seed)
+    vae = seeded(lambda: SceneVAE(SCENE_LATENTS), run.seed)
     yield from learn(vae, run, full, CAPTION_FIRST)
     save_weights(vae, run.path)
     return measure(vae)
@@ -112,34 +111,35 @@ def measure(vae: SceneVAE, n: int = MEASURED_ON) -> Measured:
         generator = torch.Generator().manual_seed(TEST_SEED)
         batch = SingleObjectScenes(generator).draw(n, split)
         met = captions_met(vae, batch, torch.randn(n, vae.latents, generator=generator))
-        q = vae.encode(batch.images, batch.condition)
+        condition = caption_conditions(batch.captions)
+        q = vae.encode(batch.images, condition)
         z = reparameterise(*q, torch.randn(n, vae.latents, generator=generator))
-        drawn = draw_all(vae, z, batch.condition)
+        drawn = draw_all(vae, z, condition)
         bound, _, kl = elbo(gaussian_log_likelihood(batch.images, drawn, vae.sigma), *q)
         measured |= {f"{split}: {what}": share for what, share in met.items()}
         measured |= {f"{split}: elbo": bound.item(), f"{split}: kl": kl.item()}
     return measured | {"sigma": vae.sigma.item()}
 
 
-def full(_: SingleObjectScenes, batch: SceneBatch) -> Float[Tensor, "n 50"]:
-    """The conditions of captions that name everything: those that a batch brings along."""
-    return batch.condition
+def full(batch: SceneBatch, _: torch.Generator) -> Float[Tensor, "n 50"]:
+    """The conditions of the batch's own captions, which name everything."""
+    return caption_conditions(batch.captions)
 
 
-def brief(pairs: SingleObjectScenes, batch: SceneBatch) -> Float[Tensor, "n 50"]:
+def brief(batch: SceneBatch, generator: torch.Generator) -> Float[Tensor, "n 50"]:
     """The conditions of captions that leave out size and style, one for each scene of a batch.
 
     Example:
-        >>> pairs = SingleObjectScenes(torch.Generator().manual_seed(0))
-        >>> brief(pairs, pairs.draw(2)).shape
+        >>> data = SingleObjectScenes(torch.Generator().manual_seed(0))
+        >>> brief(data.draw(2), data.generator).shape
         torch.Size([2, 50])
     """
-    return pairs.condition_of([caption(scene, pairs.generator, naming=BRIEF) for scene in batch.scenes])
+    return caption_conditions([caption(scene, generator, naming=BRIEF) for scene in batch.scenes])
 
 
 def train_brief(run: Run) -> Generator[dict[str, float], None, Measured]:
     """Train the VAE with brief captions, write it, and return what `measure_brief` says."""
-    vae = seeded(lambda: SceneVAE(LATENTS), run.seed)
+    vae = seeded(lambda: SceneVAE(SCENE_LATENTS), run.seed)
     yield from learn(vae, run, brief, BRIEF_FIRST)
     save_weights(vae, run.path)
     return measure_brief(vae)
@@ -148,38 +148,14 @@ def train_brief(run: Run) -> Generator[dict[str, float], None, Measured]:
 @torch.no_grad()
 def measure_brief(vae: SceneVAE, n: int = MEASURED_ON) -> Measured:
     """The share of copies with each attribute as in the original, and with all; and the terms of the ELBO."""
-    pairs = SingleObjectScenes(torch.Generator().manual_seed(TEST_SEED))
-    batch = pairs.draw(n)
-    condition = brief(pairs, batch)
+    generator = torch.Generator().manual_seed(TEST_SEED)
+    batch = SingleObjectScenes(generator).draw(n)
+    condition = brief(batch, generator)
     q = vae.encode(batch.images, condition)
     met = accuracy(batch.scenes, load_classifier().read(draw_all(vae, q.mu, condition)))
-    drawn = draw_all(vae, reparameterise(*q, torch.randn(n, vae.latents, generator=pairs.generator)), condition)
+    drawn = draw_all(vae, reparameterise(*q, torch.randn(n, vae.latents, generator=generator)), condition)
     bound, _, kl = elbo(gaussian_log_likelihood(batch.images, drawn, vae.sigma), *q)
     return {**met, "elbo": bound.item(), "kl": kl.item(), "sigma": vae.sigma.item()}
-
-
-def load_scene_vae() -> SceneVAE:
-    """The VAE with captions that ships, in evaluation mode; its decoder is `load_scene_vae().decode(z, condition)`.
-
-    Example:
-        >>> load_scene_vae().latents
-        12
-    """
-    vae = SceneVAE(LATENTS)
-    load_weights(vae, shipped(SCENE_VAE.file))
-    return vae.eval()
-
-
-def load_brief_scene_vae() -> SceneVAE:
-    """The VAE with brief captions that ships, in evaluation mode; `brief` makes its conditions.
-
-    Example:
-        >>> load_brief_scene_vae().latents
-        12
-    """
-    vae = SceneVAE(LATENTS)
-    load_weights(vae, shipped(SCENE_VAE_BRIEF.file))
-    return vae.eval()
 
 
 SCENE_VAE = Recipe(

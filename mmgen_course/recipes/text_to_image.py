@@ -1,6 +1,6 @@
-"""The course's text-to-image model: a VAE whose painter reads the words of a caption in their order.
+"""The course's text-to-image model: a VAE whose decoder reads the words of a caption in their order.
 
-It learns in two acts, as in lesson 08_vae: first the latent point comes from the prior, and the painter must find
+It learns in two acts, as in lesson 08_vae: first the latent point comes from the prior, and the decoder must find
 everything in the caption; then the encoder may tell it what no caption says. Two others are trained for comparison:
 one reads a caption as a bag of words, one learns a vector of its own for each word instead of taking GloVe's. Lesson
 10_text_to_image trains one in front of the learner.
@@ -12,21 +12,19 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from mmgen_course.data import shipped
 from mmgen_course.data.captioned_scenes import CaptionedScenes
-from mmgen_course.data.weights import load_weights, save_weights
+from mmgen_course.data.weights import save_weights
 from mmgen_course.evaluate import caption_match
 from mmgen_course.features.encoders import word_features
 from mmgen_course.features.glove import load_scene_vectors
 from mmgen_course.features.vectors import WordVectors
-from mmgen_course.generators.caption_decoder import CaptionDecoder, CaptionVAE
+from mmgen_course.generators.caption_decoder import LATENTS, CaptionDecoder, CaptionVAE
 from mmgen_course.generators.vae import elbo, gaussian_log_likelihood, reparameterise
 from mmgen_course.layers import in_batches
 from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe
 from mmgen_course.scenes import HELD_OUT_WORDS, TRAINING_WORDS, complete
-from mmgen_course.train import Player, Run, fit, seeded, shard, warmup_cosine
+from mmgen_course.train import Player, Run, fit, seeded, warmup_cosine
 
-LATENTS = 16
 BATCH, RATE = 64, 2e-3
 CAPTION_FIRST = 0.4  # share of the steps without the encoder
 WHITENED_BY = 3000  # captions that the directions of the words are taken from
@@ -54,29 +52,34 @@ def learn(vae: CaptionVAE, run: Run, vectors: WordVectors | None = None) -> Gene
         run: its steps are those of both acts together.
         vectors: of words; default: GloVe's.
     """
-    described = CaptionedScenes(run.generator, vectors)
-    sample = CaptionedScenes(torch.Generator().manual_seed(run.seed), vectors).draw(WHITENED_BY)
-    vae.decode.whiten.measure(sample.words[sample.mask], floor=0.01)
+    vectors = vectors or load_scene_vectors()
+    data = CaptionedScenes(run.generator)
+    sample = CaptionedScenes(torch.Generator().manual_seed(run.seed)).draw(WHITENED_BY)
+    words, mask = word_features(sample.captions, vectors)
+    vae.decode.whiten.measure(words[mask], floor=0.01)
     vae.to(run.device)
 
-    def loss() -> Tensor:
-        batch = described.draw(BATCH)
-        drawn = batch.images, batch.words, batch.mask, torch.randn(BATCH, vae.latents, generator=run.generator)
-        images, words, mask, noise = (shard(part).to(run.device) for part in drawn)
-        text = vae.decode.read(words, mask)
-        if run.step < CAPTION_FIRST * run.steps:
-            return -gaussian_log_likelihood(images, vae.decode.paint(noise, text)[0], vae.sigma).mean()
-        q = vae.encode(images, text)
-        painted, _ = vae.decode.paint(reparameterise(*q, noise), text)
-        return -elbo(gaussian_log_likelihood(images, painted, vae.sigma), *q).elbo
+    def batch() -> tuple[Tensor, ...]:
+        drawn = data.draw(BATCH)
+        noise = torch.randn(BATCH, vae.latents, generator=run.generator)
+        return drawn.images, *word_features(drawn.captions, vectors), noise
 
-    look = CaptionedScenes(torch.Generator().manual_seed(TEST_SEED), vectors).draw(32, "held_out_compositions")
+    def loss(images: Tensor, words: Tensor, mask: Tensor, noise: Tensor) -> Tensor:
+        encoded = vae.decode.encode_text(words, mask)
+        if run.step < CAPTION_FIRST * run.steps:
+            return -gaussian_log_likelihood(images, vae.decode.draw(noise, encoded)[0], vae.sigma).mean()
+        q = vae.encode(images, encoded)
+        drawn, _ = vae.decode.draw(reparameterise(*q, noise), encoded)
+        return -elbo(gaussian_log_likelihood(images, drawn, vae.sigma), *q).elbo
+
+    preview = CaptionedScenes(torch.Generator().manual_seed(TEST_SEED)).draw(32, "held_out_compositions")
     z = torch.randn(32, vae.latents, generator=torch.Generator().manual_seed(TEST_SEED))
-    player = Player("loss", vae, loss, torch.optim.AdamW(vae.parameters(), lr=RATE), warmup_cosine)
+    player = Player("loss", vae, loss, torch.optim.AdamW(vae.parameters(), lr=RATE), warmup_cosine, batch=batch)
 
     def samples() -> Tensor:
         vae.eval()
-        drawn = vae.decode(*(part.to(run.device) for part in (z, look.words, look.mask)))
+        inputs = z, *word_features(preview.captions, vectors)
+        drawn = vae.decode(*(part.to(run.device) for part in inputs))
         vae.train()
         return drawn
 
@@ -105,7 +108,7 @@ def measure(decoder: CaptionDecoder, vectors: WordVectors | None = None, n: int 
     """
     generator = torch.Generator().manual_seed(TEST_SEED)
     vectors = vectors or load_scene_vectors()
-    described = CaptionedScenes(generator, vectors)
+    data = CaptionedScenes(generator)
     measured: Measured = {}
     for objects, pairs in (("one object", 0.0), ("two objects", 1.0)):
         for kind, split, naming, words in (
@@ -115,7 +118,7 @@ def measure(decoder: CaptionDecoder, vectors: WordVectors | None = None, n: int 
             ("unseen words", "held_out_synonyms", None, HELD_OUT_WORDS),
         ):
             says = {"naming": naming} if naming else {}
-            captions = described.draw(n, split, pairs, words=words, **says).captions
+            captions = data.draw(n, split, pairs, words=words, **says).captions
             full = [complete(caption, generator) for caption in captions]
             match = caption_match(draw(decoder, full, generator, vectors), captions)
             measured[f"{objects}, {kind}"] = match.share.value
@@ -125,7 +128,7 @@ def measure(decoder: CaptionDecoder, vectors: WordVectors | None = None, n: int 
 
 
 def train(run: Run, order: bool = True, glove: bool = True) -> Generator[dict[str, float], None, Measured]:
-    """Train a model from random weights, write its painter, and return what `measure` says.
+    """Train a model from random weights, write its decoder, and return what `measure` says.
 
     Args:
         run: as for every recipe.
@@ -137,25 +140,6 @@ def train(run: Run, order: bool = True, glove: bool = True) -> Generator[dict[st
     yield from learn(vae, run, vectors)
     save_weights(vae.decode, run.path)
     return measure(vae.decode, vectors)
-
-
-def load_text_to_image(recipe: Recipe | None = None) -> CaptionDecoder:
-    """The painter that ships with the course, in evaluation mode, or one of those trained for comparison.
-
-    Args:
-        recipe: `TEXT_TO_IMAGE_BAG` or `TEXT_TO_IMAGE_ONE_HOT` for these.
-
-    Raises:
-        DataError: the file of its weights is missing or was changed.
-
-    Example:
-        >>> load_text_to_image().latents
-        16
-    """
-    words = len(one_hot()) if recipe is TEXT_TO_IMAGE_ONE_HOT else 50
-    decoder = CaptionDecoder(LATENTS, words, order=recipe is not TEXT_TO_IMAGE_BAG)
-    load_weights(decoder, shipped((recipe or TEXT_TO_IMAGE).file))
-    return decoder.eval()
 
 
 TEXT_TO_IMAGE = Recipe(

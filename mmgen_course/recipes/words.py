@@ -9,10 +9,10 @@ from mmgen_course.features.glove import GloVe, WordVectors, cooccurrences, fit, 
 from mmgen_course.recipes.recipe import Measured, Recipe
 from mmgen_course.scenes import ATTRIBUTES, HELD_OUT_WORDS, TRAINING_WORDS
 from mmgen_course.scenes.corpus import ALL_WORDS, sentences
+from mmgen_course.scenes.world import APPEARANCE
 from mmgen_course.train import Run
 
 DIM = 50
-KINDS = ("shape", "colour", "size", "style")
 
 
 def measure(vectors: WordVectors) -> Measured:
@@ -39,7 +39,7 @@ def measure(vectors: WordVectors) -> Measured:
 
 
 def _words_of_values() -> list[tuple[str, str, str]]:
-    return [(name, value, word) for name in KINDS for value in ATTRIBUTES[name] for word in ALL_WORDS[value]]
+    return [(name, value, word) for name in APPEARANCE for value in ATTRIBUTES[name] for word in ALL_WORDS[value]]
 
 
 def _lead(vectors: WordVectors, word: str, name: str, value: str) -> float:

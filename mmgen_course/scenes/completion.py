@@ -1,4 +1,4 @@
-"""A caption goes in that leaves things open; full captions come out, each deciding them in its own way.
+"""Completes captions that leave things open, each time in another way.
 
 A model that draws from full captions then draws from every caption, and as differently as the caption allows. Lesson
 10_text_to_image uses it: p(picture | caption) is a mean over the ways to complete the caption.

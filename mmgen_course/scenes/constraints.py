@@ -1,6 +1,6 @@
 """What a caption says about a scene: some attributes of one or two objects, the rest left open.
 
-Constraints come out of `parse`; they judge a scene, or are completed to one. See lesson 00.
+Constraints come out of `parse`; they hold for a scene or not, or are completed to one. See lesson 00.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -80,7 +80,7 @@ class Constraints:
             for field in fields(said)
             if getattr(said, field.name) is None
         ]
-        return gaps + ["background"] * (self.background is None)
+        return gaps + (["background"] if self.background is None else [])
 
     def scene(self) -> Scene:
         """The one scene that a full caption describes.

@@ -1,4 +1,4 @@
-"""The text that the course's word vectors are learned from: a generator goes in, sentences of words come out.
+"""The text that the course's word vectors are learned from.
 
 Captions of training scenes tell which words stand beside each other, and prose gives each meaning company of its own:
 a cherry is red or crimson, a coin has the shape of a circle or disc. Lesson 04_glove_features learns from it.

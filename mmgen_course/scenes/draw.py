@@ -1,4 +1,4 @@
-"""Draws scenes: a list of N `Scene`s goes in, a batch of images (N, 3, size, size) in [-1, 1] comes out.
+"""Draws scenes as batches of images (N, 3, size, size) in [-1, 1].
 
 Every shape is a signed distance, negative inside, so that a pixel's coverage is known without sampling it;
 lesson 00 derives it for a circle and measures the error.
@@ -221,9 +221,9 @@ def _render_chunk(codes: Tensor, backgrounds: Tensor, noise: Tensor, images: Ten
 
     maps = torch.zeros(len(codes), 2, 2, size, size)  # (B, object, cover or full, H, W)
     kinds, counts = kind.unique_consecutive(return_counts=True)
-    start = 0
-    for value, count in zip(kinds.tolist(), counts.tolist(), strict=True):
-        part = slice(start, start := start + count)
+    ends = counts.cumsum(0).tolist()
+    for value, start, end in zip(kinds.tolist(), [0, *ends[:-1]], ends, strict=True):
+        part = slice(start, end)
         distance = DISTANCE[SHAPES[value // len(STYLES)]](x[part] / radius[part], y[part] / radius[part])
         distance *= radius[part]
         pattern = (x[part] + phase[0, part], y[part] + phase[1, part])

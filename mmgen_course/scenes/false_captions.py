@@ -1,6 +1,6 @@
-"""What can be said of a scene: a scene goes in; a true caption and a false one come out, word by word true or false.
+"""True and false captions of a scene, in the same words but for those that make the difference.
 
-What the grounding model of lesson 05_attention learns from.
+What the grounding model of lesson 05_attention learns from: word by word, whether it is true.
 """
 
 from collections.abc import Sequence
@@ -9,20 +9,18 @@ from typing import NamedTuple
 
 import torch
 
-from mmgen_course.features import classifier
-from mmgen_course.scenes import ATTRIBUTES, BACKGROUNDS, TRAINING_WORDS, Scene, caption, parse
+from mmgen_course.scenes.parsing import parse
 from mmgen_course.scenes.splits import is_held_out
-from mmgen_course.scenes.words import EVERYTHING, Lexicon
-from mmgen_course.scenes.world import ALONE, pick
+from mmgen_course.scenes.words import EVERYTHING, TRAINING_WORDS, Lexicon, caption
+from mmgen_course.scenes.world import ALONE, APPEARANCE, ATTRIBUTES, BACKGROUNDS, Scene, pick
 
-APPEARANCE = tuple(classifier.APPEARANCE)
 OPPOSITE = {"left": "right", "above": "below", "over": "under", "top": "bottom"}
 OPPOSITE |= {other: word for word, other in OPPOSITE.items()}
 
-# What a lie is about, and how often: who is where, what shape a thing is, or how it looks otherwise. Not all at once,
-# so that it stays clear which thing is meant.
+# What a false caption gets wrong, and how often: who is where, what shape a thing is, or how it looks otherwise. Not
+# all at once, so that it stays clear which thing is meant.
 MOVED, SHAPE = 0.15, 0.25
-CHANGED = 0.4  # how likely each attribute is drawn anew in the lie
+CHANGED = 0.4  # how likely each attribute is drawn anew
 
 
 class LabelledCaption(NamedTuple):
@@ -37,37 +35,40 @@ def true_and_false_captions(
 ) -> tuple[LabelledCaption, LabelledCaption]:
     """A true caption of a scene, and one in the same words but for those that make it false.
 
-    New values are drawn evenly. Were they taken from the other object, to make the lie harder, then what the *other*
-    object has would give the lie away, and a model learns to look there.
+    New values are drawn evenly. Were they taken from the other object, to make it harder, then what the *other*
+    object has would give the false caption away, and a model learns to look there.
 
     Args:
         scene: what is true.
-        generator: draws the lie, and how it is said.
+        generator: draws what is false, and how it is said.
         words: the words to choose from.
-        anything: with False no lie tells of a held-out composition, so that being unseen is no sign of being false.
+        anything: with False no false caption tells of a held-out composition, so that being unseen is no sign of being
+            false.
 
     Example:
-        >>> said, lie = true_and_false_captions(parse("a large red star").complete(), torch.Generator().manual_seed(0), anything=True)
-        >>> all(said.true), all(lie.true)
+        >>> scene, generator = parse("a large red star").complete(), torch.Generator().manual_seed(0)
+        >>> true, false = true_and_false_captions(scene, generator, anything=True)
+        >>> all(true.true), all(false.true)
         (True, False)
     """
     while True:
         kind, how_much, *draws = torch.rand(2 + len(EVERYTHING), generator=generator).tolist()
         naming = [name for name, x in zip(EVERYTHING, draws, strict=True) if x < how_much]
-        wording = int(torch.randint(2**31, (), generator=generator))  # the same paraphrase and synonyms for both
+        paraphrase = int(torch.randint(2**31, (), generator=generator))  # and synonyms, the same for both
+        shape, *rest = APPEARANCE
         if kind < MOVED:
-            told = _moved(scene, generator)
+            other = _moved(scene, generator)
         else:
-            told = _changed(scene, APPEARANCE[:1] if kind < MOVED + SHAPE else APPEARANCE[1:], generator)
-        said, lie = (
-            caption(one, torch.Generator().manual_seed(wording), naming=naming, words=words) for one in (scene, told)
+            other = _changed(scene, [shape] if kind < MOVED + SHAPE else rest, generator)
+        true, false = (
+            caption(shown, torch.Generator().manual_seed(paraphrase), naming=naming, words=words)
+            for shown in (scene, other)
         )
         if kind < MOVED and scene.relation:  # let the words change places, not the things
-            lie = " ".join(OPPOSITE.get(word, word) for word in said.split())
-        if (anything or not is_held_out(told)) and not parse(lie).hold_for(scene):
-            return LabelledCaption(said, [True] * len(said.split())), LabelledCaption(
-                lie, true_words(lie.split(), said.split())
-            )
+            false = " ".join(OPPOSITE.get(word, word) for word in true.split())
+        if (anything or not is_held_out(other)) and not parse(false).hold_for(scene):
+            labels = true_words(false.split(), true.split())
+            return LabelledCaption(true, [True] * len(true.split())), LabelledCaption(false, labels)
 
 
 def _moved(scene: Scene, generator: torch.Generator) -> Scene:
@@ -78,11 +79,19 @@ def _moved(scene: Scene, generator: torch.Generator) -> Scene:
 def _changed(scene: Scene, names: Sequence[str], generator: torch.Generator) -> Scene:
     """Each of these attributes of each object drawn anew by chance, and so the background."""
 
-    def coin() -> bool:
+    def by_chance() -> bool:
         return torch.rand((), generator=generator).item() < CHANGED
 
-    scene = replace(scene, background=BACKGROUNDS[BACKGROUNDS.index(scene.background) ^ coin()])
-    return _with(scene, [{n: pick(ATTRIBUTES[n], generator) for n in names if coin()} for _ in scene.objects])
+    if by_chance():
+        (other,) = {*BACKGROUNDS} - {scene.background}
+        scene = replace(scene, background=other)
+    new: list[dict[str, str]] = []
+    for _ in scene.objects:
+        new.append({})
+        for name in names:
+            if by_chance():
+                new[-1][name] = pick(ATTRIBUTES[name], generator)
+    return _with(scene, new)
 
 
 def _with(scene: Scene, new: Sequence[dict[str, str]]) -> Scene:
@@ -100,7 +109,7 @@ def exchanged(scene: Scene, name: str) -> Scene:
     return _with(scene, [{name: getattr(thing, name)} for thing in scene.objects[::-1]])
 
 
-def true_words(lie: Sequence[str], said: Sequence[str]) -> list[bool]:
+def true_words(false: Sequence[str], true: Sequence[str]) -> list[bool]:
     """Which words of a false caption are true: those that the true one has, at the same place if both are as long.
 
     An article is never false.
@@ -109,6 +118,6 @@ def true_words(lie: Sequence[str], said: Sequence[str]) -> list[bool]:
         >>> true_words("an orange star".split(), "a red star".split())
         [True, False, True]
     """
-    if len(lie) == len(said):
-        return [word == other or {word, other} == {"a", "an"} for word, other in zip(lie, said, strict=True)]
-    return [word in said for word in lie]
+    if len(false) == len(true):
+        return [word == other or {word, other} == {"a", "an"} for word, other in zip(false, true, strict=True)]
+    return [word in true for word in false]

@@ -1,6 +1,6 @@
 """Cuts the world in three: what models train on, and two ways to ask for what they never saw.
 
-Nothing goes in, lists of scenes come out; every model of the course is trained and judged on them.
+Every model of the course is trained and measured on them.
 """
 
 from dataclasses import replace

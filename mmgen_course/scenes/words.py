@@ -1,6 +1,6 @@
 """The language of scenes: which words say which attribute, and the grammar that `caption` writes by.
 
-A scene goes in, a sentence comes out; `mmgen_course.scenes.parsing` is the way back. Lesson 02 takes it apart.
+`mmgen_course.scenes.parsing` is the way back, from a sentence to a scene. Lesson 02 takes it apart.
 """
 
 from collections.abc import Collection, Mapping
@@ -8,7 +8,7 @@ from itertools import product
 
 import torch
 
-from mmgen_course.scenes.world import ATTRIBUTES, RELATIONS, Scene, SceneObject, pick
+from mmgen_course.scenes.world import ATTRIBUTES, Scene, SceneObject, pick
 
 # word: (a synonym that training captions use, a synonym that they never use)
 # Vectors for the second come from the corpus of lesson 04 alone; lesson 10 asks for pictures by them.
@@ -62,6 +62,7 @@ PAIRS = {
     "above": "{a} above {b} | {a} over {b} | {a} at the top and {b} at the bottom | {b} with {a} above it",
     "below": "{a} below {b} | {a} under {b} | {a} at the bottom and {b} at the top | {b} with {a} below it",
 }
+INVERSE = {"left of": "right of", "above": "below"}  # of the two relations that a scene has
 UNRELATED = "{a} and {b} | {a} with {b} | {a} together with {b}"
 GROUNDS = "on a {} background | against a {} background | on a {} ground"
 
@@ -138,7 +139,7 @@ def templates(scene: Scene, naming: Collection[str]) -> list[str]:
         place = POSITION_PHRASES[scene.objects[0].position] if placed else ""
         cores = [f"{{0}} {where}".strip() for where in place.split(" | ")]
     elif placed:
-        inverse = RELATIONS[RELATIONS.index(scene.relation) ^ 1]
+        inverse = INVERSE[scene.relation]
         cores = [core.format(a="{0}", b="{1}") for core in PAIRS[scene.relation].split(" | ")]
         cores += [core.format(a="{1}", b="{0}") for core in PAIRS[inverse].split(" | ")]
     else:

@@ -1,6 +1,6 @@
 """What exists in the world of scenes: one or two objects on a background, each with five attributes.
 
-In go the names of attributes, out comes a `Scene` that has been checked; lesson 00 introduces it.
+A `Scene` is checked when it is made; lesson 00 introduces it.
 """
 
 from collections.abc import Sequence
@@ -44,6 +44,8 @@ RELATION_POSITIONS: dict[str, tuple[str, str]] = {
 }
 
 ATTRIBUTES = {"shape": SHAPES, "colour": COLOURS, "size": SIZES, "style": STYLES, "position": POSITIONS}
+# what an object looks like wherever it stands
+APPEARANCE = {name: values for name, values in ATTRIBUTES.items() if name != "position"}
 
 
 @dataclass(frozen=True, order=True)

@@ -1,4 +1,4 @@
-"""A training on disk: plays and random states go in, one safetensors file comes out, and back, bit for bit.
+"""A training on disk: players and random states as one safetensors file, and back, bit for bit.
 
 The tensors are the models, their averages, what the optimisers remember, and the states of the random numbers. The
 header holds, as JSON, the step, and all that must be the same for the training to go on from here.
@@ -25,7 +25,7 @@ def write_checkpoint(
 
     Args:
         path: the file.
-        plays: the players; their names must differ.
+        players: their names must differ.
         generator: the training's own random numbers.
         depends_on: what makes it this training, as JSON values: compared when it goes on.
         step: how many steps were taken.

@@ -1,6 +1,6 @@
-"""The loop: plays go in, each a model that moves against its own loss; the losses of each step come out.
+"""The loop of every training: players take turns, each moving its own model against its own loss.
 
-One play is an ordinary training, two are a GAN. Lesson 03_cnn_features derives the first, 07_gan the second.
+One player is an ordinary training, two are a GAN. Lesson 03_cnn_features derives the first, 07_gan the second.
 """
 
 import math
@@ -11,17 +11,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
-from mmgen_course.train.parallel import mean_over_processes, shared_gradients
-from mmgen_course.train.player import Player, warmup_cosine
+from mmgen_course.train.parallel import mean_over_processes, shard, shared_gradients
+from mmgen_course.train.player import Batch, Player, warmup_cosine
 from mmgen_course.train.run import Run, Samples
 
 
 def minimise(
-    model: nn.Module, loss: Callable[[], Tensor], steps: int, rate: float = 3e-3, run: Run | None = None
+    model: nn.Module,
+    loss: Callable[..., Tensor],
+    steps: int,
+    rate: float = 3e-3,
+    run: Run | None = None,
+    batch: Batch | None = None,
 ) -> Iterator[float]:
-    """Train one model for a number of steps, and yield the loss of each: `fit` with one play.
+    """Train one model for a number of steps, and yield the loss of each: `fit` with one player.
 
-    AdamW, its learning rate following `warmup_cosine`, up to `rate`.
+    AdamW, its learning rate following `warmup_cosine`, up to `rate`. For `loss` and `batch` see `Player`.
 
     Raises:
         FloatingPointError: as `fit` does.
@@ -36,7 +41,7 @@ def minimise(
         >>> losses[-1] < 1e-3 < losses[0]
         True
     """
-    player = Player("loss", model, loss, torch.optim.AdamW(model.parameters(), lr=rate), warmup_cosine)
+    player = Player("loss", model, loss, torch.optim.AdamW(model.parameters(), lr=rate), warmup_cosine, batch=batch)
     for losses in fit([player], steps, run):
         yield losses["loss"]
 
@@ -44,15 +49,15 @@ def minimise(
 def fit(
     players: Sequence[Player], steps: int, run: Run | None = None, samples: Samples | None = None
 ) -> Iterator[dict[str, float]]:
-    """Train for a number of steps, and yield the losses of each by name; a play of several times gives its last.
+    """Train for a number of steps, and yield the losses of each by name; a player of several times gives its last.
 
-    The plays take turns in their order. All models are left in training mode. With a `run`, there is a checkpoint at
+    The players take turns in their order. All models are left in training mode. With a `run`, there is a checkpoint at
     each of its intervals, from which the training can go on; it ends early at Ctrl-C or at a loss that is not finite,
-    with whole steps taken, and says so in `run.stopped`. Under `torchrun`, gradients and losses are means over all
-    processes; let each loss keep its share of the batch with `shard`.
+    with whole steps taken, and says so in `run.stopped`. Under `torchrun`, each process gets its shard of what the `batch`
+    of a player draws, and gradients and losses are means over all processes.
 
     Args:
-        plays: the players, each with a name of its own.
+        players: each with a name of its own.
         steps: how many, the ones before a checkpoint included.
         run: where checkpoints lie, and whether to go on from one.
         samples: images in [-1, 1] to look at, drawn at each interval of the run; they must not use `run.generator`.
@@ -61,7 +66,7 @@ def fit(
         FloatingPointError: without a run, a loss or gradient is not finite; the message names the step. No step is
             taken with it.
         DataError: the checkpoint cannot be read, or belongs to another training: what differs is listed.
-        ValueError: two plays of one name.
+        ValueError: two players of one name.
 
     Example:
         >>> from mmgen_course.train import seeded
@@ -73,7 +78,7 @@ def fit(
         [['far', 'near'], ['far', 'near']]
     """
     if len({player.name for player in players}) < len(players):
-        raise ValueError(f"expected a name of its own for each play; got {[player.name for player in players]}")
+        raise ValueError(f"expected a name of its own for each player; got {[player.name for player in players]}")
     rates = [[group["lr"] for group in player.optimiser.param_groups] for player in players]
     objectives = [shared_gradients(player.model, player.loss) for player in players]
     for player in players:
@@ -96,9 +101,10 @@ def fit(
             yield losses
 
 
-def _step(player: Player, objective: Callable[[], Tensor], run: Run) -> float:
+def _step(player: Player, objective: Callable[..., Tensor], run: Run) -> float:
     with torch.autocast(run.device.type, torch.bfloat16, enabled=run.bf16):
-        value = objective()
+        drawn = player.batch() if player.batch else ()
+        value = objective(*(shard(part).to(run.device) for part in drawn))
     got = mean_over_processes(value)
     if not math.isfinite(got):
         raise FloatingPointError(f"the loss '{player.name}' is {got} at step {run.step}: lower the learning rate")

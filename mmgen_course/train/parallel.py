@@ -1,6 +1,6 @@
 """The same training in several processes, one a GPU or a machine: `torchrun` starts them, this module joins them.
 
-Each process draws the whole batch from the same seed and keeps its share with `shard`; gradients are averaged by
+Each process draws the whole batch from the same seed and keeps its `shard` of it; gradients are averaged by
 PyTorch's DistributedDataParallel. So with any number of processes the training is the same, up to rounding. What one
 image learns from the others of its batch is the exception: batch normalisation and contrastive losses see a share.
 """
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-Batch = TypeVar("Batch", Tensor, Sequence[Any])
+Dealt = TypeVar("Dealt", Tensor, Sequence[Any])
 
 
 @contextmanager
@@ -50,8 +50,8 @@ def is_first() -> bool:
     return not distributed.is_initialized() or distributed.get_rank() == 0
 
 
-def shard(batch: Batch) -> Batch:
-    """This process's share of a batch that all processes drew alike: the whole of it if there is one process.
+def shard(batch: Dealt) -> Dealt:
+    """This process's shard of a batch that all processes drew alike: the whole of it if there is one process.
 
     Raises:
         ValueError: the batch cannot be dealt out evenly, so that means of the shares would not be the batch's.
@@ -71,15 +71,15 @@ def shard(batch: Batch) -> Batch:
 class _Objective(nn.Module):
     """A loss as a module, because DistributedDataParallel averages gradients of modules only."""
 
-    def __init__(self, model: nn.Module, loss: Callable[[], Tensor]) -> None:
+    def __init__(self, model: nn.Module, loss: Callable[..., Tensor]) -> None:
         super().__init__()
         self.model, self.loss = model, loss
 
-    def forward(self) -> Tensor:
-        return self.loss()
+    def forward(self, *batch: Tensor) -> Tensor:
+        return self.loss(*batch)
 
 
-def shared_gradients(model: nn.Module, loss: Callable[[], Tensor]) -> Callable[[], Tensor]:
+def shared_gradients(model: nn.Module, loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """The same loss; if there are several processes, its backward gives the model the mean gradient of all."""
     if not distributed.is_initialized():
         return loss

@@ -1,10 +1,10 @@
 """A player of a training: a model, its loss, its optimiser; and what most trainings share in setting one up.
 
-An ordinary training has one player, a GAN two. `loop` lets them play.
+An ordinary training has one player, a GAN two. `loop` lets them take turns.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 Model = TypeVar("Model", bound=nn.Module)
+Batch = Callable[[], Sequence[Tensor]]  # the tensors of one step; their first axes are equal
 
 
 def seeded(build: Callable[[], Model], seed: int) -> Model:
@@ -80,17 +81,21 @@ class Player:
     Attributes:
         name: of its loss, in what `fit` yields.
         model: what learns.
-        loss: draws its own batch at every call, and gives a scalar. Other models that it uses stand still.
+        loss: gives a scalar, of what `batch` drew; without a `batch` it takes nothing, and draws its own at every call.
+            Other models that it uses stand still.
         optimiser: over the model's parameters.
         schedule: (step, steps) -> share of the optimiser's learning rate; `constant` or `warmup_cosine`.
         times: how many steps it takes in each step of the training.
         average: from `ema`, updated after each of its steps.
+        batch: draws the tensors of a step, on the CPU; `fit` deals them out to the processes, and moves them to the
+            device of the run.
     """
 
     name: str
     model: nn.Module
-    loss: Callable[[], Tensor]
+    loss: Callable[..., Tensor]
     optimiser: torch.optim.Optimizer
     schedule: Callable[[int, int], float] = constant
     times: int = 1
     average: AveragedModel | None = None
+    batch: Batch | None = None

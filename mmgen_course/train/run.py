@@ -24,6 +24,7 @@ from mmgen_course.train.parallel import any_process, is_first
 from mmgen_course.train.player import Player
 
 CPU = torch.device("cpu")
+TEST_SEED = 1_000_003  # of what a result is measured on; nobody trains with it
 Samples = Callable[[], Float[Tensor, "n c h w"]]
 
 
@@ -116,7 +117,7 @@ class Run:
         """The whole of a training: go on from a checkpoint if need be; Ctrl-C ends it after a whole step."""
         if self.step:
             raise ValueError(f"this Run has taken {self.step} steps already: make a new one for each training")
-        self._plays, self._samples = players, samples
+        self._players, self._samples = players, samples
         if self.to is None:
             yield
             return
@@ -163,7 +164,7 @@ class Run:
     def _save(self) -> None:
         self._saved = self.step
         if is_first():
-            write_checkpoint(self.checkpoint, self._plays, self.generator, self._depends_on(), self.step)
+            write_checkpoint(self.checkpoint, self._players, self.generator, self._depends_on(), self.step)
             if self._samples is not None:
                 self._draw(self._samples)
 

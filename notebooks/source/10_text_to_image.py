@@ -87,8 +87,8 @@ from mmgen_course.generators.caption_decoder import load_text_to_image
 decoder, vectors = load_text_to_image().requires_grad_(False), load_scene_vectors()
 sentence = "a small flat red circle above a large striped blue square on a light background"
 words, mask = word_features([sentence], vectors)  # (1, T, 50), (1, T)
-text = decoder.read(words, mask)
-print(len(tokenize(sentence)), "words:", tuple(words.shape), "->", tuple(text.words.shape))
+encoded = decoder.encode_text(words, mask)
+print(len(tokenize(sentence)), "words:", tuple(words.shape), "->", tuple(encoded.words.shape))
 assert words.shape == (1, 15, 50)
 
 # %% [markdown]
@@ -114,21 +114,21 @@ assert words.shape == (1, 15, 50)
 
 # %%
 z = torch.zeros(1, decoder.latents)
-both = torch.cat([z, text.words.mean(1)], dim=1)
+both = torch.cat([z, encoded.words.mean(1)], dim=1)
 empty = decoder.places + decoder.start(both)  # (1, 64, 8, 8)
 regions = rearrange(empty, "n w row column -> n (row column) w")
 cross_attention = decoder.cross_attention[0]
 q, k, v = (
     cross_attention.attention.to_q(cross_attention.norm(regions)),
-    cross_attention.attention.to_k(text.words),
-    cross_attention.attention.to_v(text.words),
+    cross_attention.attention.to_k(encoded.words),
+    cross_attention.attention.to_v(encoded.words),
 )
 head = slice(0, 16)
 a = (q[..., head] @ k[..., head].mT / 16**0.5).softmax(dim=-1)  # (1, 64 regions, 15 words)
 o = a @ v[..., head]  # (1, 64, 16)
 
 # %%
-package = cross_attention(empty, text)[1][:, 0]  # (eq:regions-ask), head 0, as the decoder computes it
+package = cross_attention(empty, encoded)[1][:, 0]  # (eq:regions-ask), head 0, as the decoder computes it
 print("each region spends", round(a.sum(-1).min().item(), 4), "to", round(a.sum(-1).max().item(), 4))
 assert torch.allclose(a, package, atol=1e-5)
 
@@ -137,7 +137,7 @@ assert torch.allclose(a, package, atol=1e-5)
 # in the second block:
 
 # %%
-image, weights_of_words = decoder.paint(z, text)
+image, weights_of_words = decoder.draw(z, encoded)
 maps = rearrange(weights_of_words[-1].mean(1)[0], "(row column) t -> t row column", row=8)
 shown = {t: word for t, word in enumerate(tokenize(sentence)) if word not in ("a", "on", "background")}
 alt = "The picture of a red circle above a striped blue square, and one map for each of ten words. Several words are "
@@ -178,7 +178,7 @@ assert max(upper[t] for t in (7, 8, 9, 10)) < 0.3  # large striped blue square
 # circles, and has seen orange: the shape of the shares comes from one, the colour from the other.
 
 # %%
-layers = decoder.layers(z, text)
+layers = decoder.palette_scores(z, encoded)
 shares, colours = layers.scores[0].softmax(dim=0), layers.colours[0]  # (6, 32, 32), (6, 3)
 by_hand = torch.einsum("khw,kc->chw", shares, colours)  # (eq:palette)
 print("largest difference from the picture:", round((by_hand - image[0]).abs().max().item(), 5))
@@ -204,9 +204,9 @@ with show.figure(alt, columns=7, height=1.4) as [first, *others]:
 
 # %%
 one = "a large striped cyan diamond in the centre on a dark background"
-read_one = decoder.read(*word_features([one], vectors))
+encoded_one = decoder.encode_text(*word_features([one], vectors))
 with torch.no_grad():
-    pixels, large = (decoder.paint(z, read_one, enlarged=m)[0].clamp(-1, 1) for m in (1, 8))
+    pixels, large = (decoder.draw(z, encoded_one, enlarged=m)[0].clamp(-1, 1) for m in (1, 8))
 blurred = F.interpolate(pixels, scale_factor=8, mode="bicubic").clamp(-1, 1)
 alt = "A striped diamond three times: in coarse pixels, enlarged with soft edges, and with sharp edges."
 three = [F.interpolate(pixels, scale_factor=8), blurred, large]
@@ -857,8 +857,8 @@ class WordsOrNothing(nn.Module):
         context = torch.cat([self.nothing.expand(len(words), 1, -1), words], dim=1)
         heard = torch.cat([torch.ones_like(mask[:, :1]), mask], dim=1)[:, None]
         scores = self.to_q(regions) @ self.to_k(context).mT / regions.shape[2] ** 0.5
-        told = scores.masked_fill(~heard, -torch.inf).softmax(dim=2) @ self.to_v(context)
-        return regions + told
+        output = scores.masked_fill(~heard, -torch.inf).softmax(dim=2) @ self.to_v(context)
+        return regions + output
         # END SOLUTION
 
 

@@ -31,7 +31,6 @@ import ipywidgets
 import torch
 from einops import rearrange
 from matplotlib.patches import Circle
-from mmgen_course.fusion.shared_space import SharedSpace, load_shared_space
 from torch import nn
 from torch.nn import functional as F
 
@@ -39,6 +38,7 @@ from mmgen_course import data, scenes, show, widgets
 from mmgen_course.features.classifier import load_classifier
 from mmgen_course.features.encoders import region_features, word_features
 from mmgen_course.features.glove import load_scene_vectors
+from mmgen_course.fusion.shared_space import SharedSpace, load_shared_space
 from mmgen_course.preprocess.image import to_tensor
 from mmgen_course.train import minimise, seeded
 

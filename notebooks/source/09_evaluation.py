@@ -706,11 +706,10 @@ assert density_coverage(cases["one real outlier"], centre)[0] < 0.3
 # would score 1 if they were counted in its favour.
 
 # %%
-from mmgen_course.fusion.shared_space import load_shared_space
-
 from mmgen_course.features.encoders import region_features, word_features
 from mmgen_course.features.glove import load_scene_vectors
 from mmgen_course.fusion import cosine_similarity
+from mmgen_course.fusion.shared_space import load_shared_space
 
 space, vectors = load_shared_space().requires_grad_(False), load_scene_vectors()
 

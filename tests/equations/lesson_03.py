@@ -745,7 +745,7 @@ def wilson(formula):
 @equation(
     "eq:classifier-error",
     r"| \hat m - m | \le \varepsilon",
-    how="all verdicts on six pictures, right and wrong in every way: the bound holds, and is reached",
+    how="all answers on six pictures, right and wrong in every way: the bound holds, and is reached",
     formula=lambda m_hat, m, epsilon: (abs(m_hat - m) <= epsilon, abs(m_hat - m) == epsilon),
     mutants={
         "equality": lambda m_hat, m, epsilon: (abs(m_hat - m) == epsilon, abs(m_hat - m) == epsilon),

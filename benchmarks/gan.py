@@ -15,17 +15,17 @@ from mmgen_course.generators.ring_gan import GAMES, TURNS, UPDATES, coverage, dr
 from mmgen_course.train import fit
 
 SEEDS = range(5)
-LOOKS = 5  # how often a run is judged, in the last half of its steps: the end alone may be a lucky moment
+LOOKS = 5  # how often a run is measured, in the last half of its steps: the end alone may be a lucky moment
 
 
 def measured(game: str, turns: str, seed: int, updates: int = UPDATES) -> dict[str, object]:
     """Play one game; modes and quality are means over its last half."""
     steps = updates // sum(TURNS[turns])
-    player = ring_gan(GAMES[game], seed, TURNS[turns])
+    networks = ring_gan(GAMES[game], seed, TURNS[turns])
     found, start = [], time.process_time()
-    for step, _ in enumerate(fit(player.players, steps), start=1):
+    for step, _ in enumerate(fit(networks.players, steps), start=1):
         if step % (steps // (2 * LOOKS)) == 0 and step > steps / 2:
-            found.append(coverage(draw(player.generator)))
+            found.append(coverage(draw(networks.generator)))
     seconds = time.process_time() - start
     modes, quality = (sum(column) / len(found) for column in zip(*found, strict=True))
     row = {"game": game, "turns": turns, "seed": seed, "updates": updates, "seconds": round(seconds, 1)}

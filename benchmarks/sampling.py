@@ -25,11 +25,11 @@ BAR, ROUNDS, SECONDS = 200, 3, 0.7
 
 
 def decoder() -> Callable[[int], object]:
-    made = load_text_to_image().requires_grad_(False)
+    network = load_text_to_image().requires_grad_(False)
     words, mask = word_features([FULL], load_scene_vectors())
 
     def draw(n: int) -> torch.Tensor:
-        return made(torch.randn(n, made.latents), words.expand(n, -1, -1), mask.expand(n, -1))
+        return network(torch.randn(n, network.latents), words.expand(n, -1, -1), mask.expand(n, -1))
 
     return draw
 
@@ -48,7 +48,7 @@ def pictures_a_second(draw: Callable[[int], object], n: int) -> float:
 
 
 def main() -> None:
-    draws: dict[str, Callable[[int], object]] = {"painter, 32x32": decoder()}
+    draws: dict[str, Callable[[int], object]] = {"decoder, 32x32": decoder()}
     for size in SIZES:
         draws[f"pipeline, {size}x{size}"] = partial(_pipeline, size=size)
     draws["pipeline, 32x32, gan"] = partial(_pipeline, size=32, model="gan")

@@ -7,18 +7,18 @@ Our GAN and VAE of lessons 07_gan and 08_vae, as `mmgen train scene-gan` and `sc
 architectures and settings of PyTorch's own DCGAN and VAE examples, made conditional (benchmarks/baselines.py). Everyone
 gets the same scenes of one object and the same conditions. It writes trained/text_to_image.csv and .png.
 
-- Seconds are processor time of training on one thread, drawing the scenes included, judging not. The models train by
+- Seconds are processor time of training on one thread, drawing the scenes included, measuring not. The models train by
   turns, a twelfth of their time each, so that whatever else the machine does meets all of them. What is built before
   the first step does not count: a second or two, our GAN's look at the captions that its whitening is taken from.
 - Our recipes let the learning rate fall to nothing at a last step. How many steps fit is measured beforehand; if time
   is over earlier, they end there. The examples have no last step, and train until time is over.
 - Our recipes compute in bfloat16 where the processor has it; an example does if it was measured to be faster so.
-- Our GAN is judged by the average of its weights, as it ships; the other networks as they are. The networks of the
+- Our GAN is measured by the average of its weights, as it ships; the other networks as they are. The networks of the
   DCGAN example stay in training mode, as there: its pictures are normalised by the batch that they are drawn in. The
   table says, too, what comes of it with the running means.
-- A recogniser judges, after each turn, on the same captions of training compositions and of held-out ones; its error is
-  known on rendered scenes, and not on pictures unlike these. Diversity is the mean distance, in its features, between
-  pictures of one caption; for pictures that miss their caption a high one is no merit.
+- A classifier reads the pictures, after each turn, on the same captions of training compositions and of held-out ones;
+  its error is known on rendered scenes, and not on pictures unlike these. Diversity is the mean distance, in its
+  features, between pictures of one caption; for pictures that miss their caption a high one is no merit.
 - The examples get conditions whose components have variance 1, ours whiten them in their first layer. "DCGAN example,
   whitened" and "VAE example, whitened" get them whitened, too: which part of the gap is that? Ask with `--models`.
 """
@@ -34,8 +34,8 @@ import matplotlib as mpl
 import tables
 import torch
 from baselines import CONDITION, ExampleDiscriminator, ExampleGenerator, ExampleVAE, learn_vae, play_dcgan
-from baselines import LATENTS as EXAMPLE_LATENTS
 from baselines import NOISE as EXAMPLE_NOISE
+from baselines import SCENE_LATENTS as EXAMPLE_LATENTS
 from einops import repeat
 from matplotlib.figure import Figure
 from rich.console import Console
@@ -45,15 +45,16 @@ from torch import Tensor, nn
 from mmgen_course import show
 from mmgen_course.data.captioned_scenes import SceneBatch, SingleObjectScenes
 from mmgen_course.evaluate import Estimate, caption_match, classifier_features, diversity
-from mmgen_course.generators.vae_nets import SceneVAE
+from mmgen_course.features.encoders import caption_conditions
+from mmgen_course.generators.vae_nets import SCENE_LATENTS, SceneVAE
 from mmgen_course.layers import Whiten
 from mmgen_course.recipes import scene_gan
 from mmgen_course.recipes.recipe import TEST_SEED
-from mmgen_course.recipes.scene_vae import CAPTION_FIRST, LATENTS, SCENE_VAE, WHITENED_BY, full, learn
+from mmgen_course.recipes.scene_vae import CAPTION_FIRST, SCENE_VAE, WHITENED_BY, full, learn
 from mmgen_course.scenes import render
 from mmgen_course.train import Run, fit, has_bf16, seeded
 
-MOMENTS = 12  # at which all are judged
+MOMENTS = 12  # at which all are measured
 SPLITS = {"training": "train", "held out": "held_out_compositions"}
 CAPTIONS = 500  # of each split
 AGAIN, TIMES = 60, 4  # captions that are drawn several times, for diversity
@@ -83,37 +84,39 @@ Build = Callable[[Run], Contestant]
 
 def our_gan(run: Run) -> Contestant:
     players, average = scene_gan.players(run)
-    return Contestant(fit(players, run.steps, run), average, LATENTS)
+    return Contestant(fit(players, run.steps, run), average, SCENE_LATENTS)
 
 
 def our_vae(run: Run) -> Contestant:
-    vae = seeded(lambda: SceneVAE(LATENTS), run.seed)
-    return Contestant(learn(vae, run, full, CAPTION_FIRST), vae.decode, LATENTS)
+    vae = seeded(lambda: SceneVAE(SCENE_LATENTS), run.seed)
+    return Contestant(learn(vae, run, full, CAPTION_FIRST), vae.decode, SCENE_LATENTS)
 
 
 def example_gan(run: Run, whiten: nn.Module = AS_IT_IS) -> Contestant:
     generator_net, discriminator = seeded(ExampleGenerator, run.seed), seeded(ExampleDiscriminator, run.seed + 1)
     training = play_dcgan(generator_net, discriminator, drawing(run, whiten), run.generator, run.bf16)
-    return Contestant(training, Told(generator_net, whiten), EXAMPLE_NOISE, mode=True)
+    return Contestant(training, Whitened(generator_net, whiten), EXAMPLE_NOISE, mode=True)
 
 
 def example_vae(run: Run, whiten: nn.Module = AS_IT_IS) -> Contestant:
     vae = seeded(ExampleVAE, run.seed)
-    return Contestant(learn_vae(vae, drawing(run, whiten), run.generator, run.bf16), Told(vae, whiten), EXAMPLE_LATENTS)
+    return Contestant(
+        learn_vae(vae, drawing(run, whiten), run.generator, run.bf16), Whitened(vae, whiten), EXAMPLE_LATENTS
+    )
 
 
 def drawing(run: Run, whiten: nn.Module) -> Callable[[int], tuple[Tensor, Tensor]]:
     """What the examples learn from: the pictures and conditions that ours get."""
-    pairs = SingleObjectScenes(run.generator)
+    data = SingleObjectScenes(run.generator)
 
     def draw(n: int) -> tuple[Tensor, Tensor]:
-        batch = pairs.draw(n)
-        return batch.images, whiten(batch.condition)
+        batch = data.draw(n)
+        return batch.images, whiten(caption_conditions(batch.captions))
 
     return draw
 
 
-class Told(nn.Module):
+class Whitened(nn.Module):
     """A network that draws, given its conditions as it was trained with them."""
 
     def __init__(self, net: nn.Module, whiten: nn.Module) -> None:
@@ -126,11 +129,12 @@ class Told(nn.Module):
 
 
 def whitened(build: Callable[[Run, nn.Module], Contestant]) -> Build:
-    """An example that is spared what our networks do themselves first: whitening what they are told."""
+    """An example that is spared what our networks do themselves first: whitening their conditions."""
 
     def built(run: Run) -> Contestant:
         whiten = Whiten(CONDITION)
-        whiten.measure(SingleObjectScenes(torch.Generator().manual_seed(run.seed)).draw(WHITENED_BY).condition)
+        sample = SingleObjectScenes(torch.Generator().manual_seed(run.seed)).draw(WHITENED_BY)
+        whiten.measure(caption_conditions(sample.captions))
         return build(run, whiten)
 
     return built
@@ -198,7 +202,7 @@ def draw(contestant: Contestant, condition: Tensor, training_mode: bool | None =
 
 
 class Questions:
-    """The captions that everyone is judged on, of training compositions and of held-out ones."""
+    """The captions that everyone is measured on, of training compositions and of held-out ones."""
 
     def __init__(self, captions: int = CAPTIONS, again: int = AGAIN) -> None:
         self.batches: dict[str, SceneBatch] = {}
@@ -206,10 +210,9 @@ class Questions:
         for split, name in SPLITS.items():
             self.batches[split] = SingleObjectScenes(torch.Generator().manual_seed(TEST_SEED)).draw(captions, name)
 
-    def judged(self, split: str, images: Tensor, several: Tensor) -> Row:
+    def measured(self, split: str, images: Tensor, several: Tensor) -> Row:
         """Caption match of a picture of each caption, and diversity of several of the first captions."""
-        said = self.batches[split].captions
-        match = caption_match(images, said).share
+        match = caption_match(images, self.batches[split].captions).share
         spread = diversity(classifier_features(several), [*range(self.again)] * TIMES)
         return {"split": split} | columns("match", match) | columns("diversity", spread)
 
@@ -217,9 +220,10 @@ class Questions:
         """A row for each split."""
         rows = []
         for split, batch in self.batches.items():
-            several = repeat(batch.condition[: self.again], "n c -> (times n) c", times=TIMES)
-            pictures = (draw(contestant, condition, training_mode) for condition in (batch.condition, several))
-            rows.append(self.judged(split, *pictures))
+            conditions = caption_conditions(batch.captions)
+            several = repeat(conditions[: self.again], "n c -> (times n) c", times=TIMES)
+            pictures = (draw(contestant, condition, training_mode) for condition in (conditions, several))
+            rows.append(self.measured(split, *pictures))
         return rows
 
     def rendered(self) -> list[Row]:
@@ -227,7 +231,7 @@ class Questions:
         rows = []
         for split, batch in self.batches.items():
             several = render(batch.scenes[: self.again] * TIMES, generator=torch.Generator().manual_seed(TEST_SEED))
-            rows.append(self.judged(split, batch.images, several))
+            rows.append(self.measured(split, batch.images, several))
         return rows
 
 

@@ -13,8 +13,9 @@ from typing import Any
 import torch
 
 from mmgen_course.generators.caption_decoder import CaptionVAE
+from mmgen_course.generators.vae_nets import SCENE_LATENTS
 from mmgen_course.recipes import scene_gan, text_to_image
-from mmgen_course.recipes.scene_vae import CAPTION_FIRST, LATENTS, SceneVAE, full, learn
+from mmgen_course.recipes.scene_vae import CAPTION_FIRST, SceneVAE, full, learn
 from mmgen_course.train import Run, fit, has_bf16, seeded
 
 STEPS, ROUNDS = 12, 3
@@ -25,10 +26,10 @@ def gan(run: Run) -> Iterator[Any]:
 
 
 def vae(run: Run) -> Iterator[Any]:
-    return learn(seeded(lambda: SceneVAE(LATENTS), 0), run, full, CAPTION_FIRST)
+    return learn(seeded(lambda: SceneVAE(SCENE_LATENTS), 0), run, full, CAPTION_FIRST)
 
 
-def decoder(run: Run) -> Iterator[Any]:
+def caption_vae(run: Run) -> Iterator[Any]:
     return text_to_image.learn(seeded(lambda: CaptionVAE(text_to_image.LATENTS), 0), run)
 
 
@@ -42,7 +43,7 @@ def seconds_a_step(losses: Callable[[Run], Iterator[Any]], bf16: bool) -> float:
 
 def main() -> None:
     print(f"{torch.get_num_threads()} threads; bfloat16 in hardware: {has_bf16(torch.device('cpu'))}")
-    for name, losses in {"scene-gan": gan, "scene-vae": vae, "text-to-image": decoder}.items():
+    for name, losses in {"scene-gan": gan, "scene-vae": vae, "text-to-image": caption_vae}.items():
         pairs = [(seconds_a_step(losses, False), seconds_a_step(losses, True)) for _ in range(ROUNDS)]
         full_precision, half = (median(column) for column in zip(*pairs, strict=True))
         print(f"{name}: {1 / full_precision:.1f} steps/s in float32, {1 / half:.1f} in bfloat16,", end=" ")

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from mmgen_course.data.captioned_scenes import SingleObjectScenes
 from mmgen_course.data.real import digit_images
+from mmgen_course.features.encoders import caption_conditions
 from mmgen_course.generators.vae import (
     active_units,
     free_bits,
@@ -83,13 +84,13 @@ def acts(steps: int = 1200, n: int = 1000) -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
     for first in (0.0, FIRST_ACT):
         for seed in range(2):
-            vae = seeded(lambda: SceneVAE(scene_vae.LATENTS), seed)
+            vae = seeded(lambda: SceneVAE(scene_vae.SCENE_LATENTS), seed)
             list(scene_vae.learn(vae, Run(steps=steps, seed=seed), scene_vae.full, first))
             generator = torch.Generator().manual_seed(TEST_SEED)
             batch = SingleObjectScenes(generator).draw(n, "held_out_compositions")
             met = scene_vae.captions_met(vae, batch, torch.randn(n, vae.latents, generator=generator))
             with torch.no_grad():
-                rate = gaussian_kl(*vae.encode(batch.images, batch.condition)).item()
+                rate = gaussian_kl(*vae.encode(batch.images, caption_conditions(batch.captions))).item()
             found.append({"first act": first, "seed": seed, "rate": round(rate, 2), **met})
             print(*found[-1].values(), flush=True)
     return found

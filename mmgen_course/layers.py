@@ -1,4 +1,4 @@
-"""Layers that several networks share: masked means, whitening, FiLM, palettes, an encoder's convolutions; and batching."""
+"""Layers that several networks share: masked means, whitening, FiLM, palettes, convolutions; and batching."""
 
 from collections.abc import Callable
 

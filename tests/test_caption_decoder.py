@@ -1,4 +1,4 @@
-"""The painter of lesson 10: its questions against a slow loop, its colours against a hull, and what it must ignore."""
+"""The network of lesson 10: cross-attention against a slow loop, colours against a hull, and what it must ignore."""
 
 import pytest
 import torch
@@ -46,32 +46,30 @@ def shipped():
     return load_text_to_image().requires_grad_(False)
 
 
-# ---- what the regions ask
+# ---- cross-attention
 
 
 @unhurried
 @given(SEEDS, st.lists(st.integers(1, 4), min_size=1, max_size=2))
-def test_the_questions_of_the_regions_equal_a_slow_loop_over_regions_heads_and_words(seed, lengths):
-    cross_attention = (
-        seeded(lambda: CrossAttentionBlock(8, words=6, heads=2), seed).double().eval().requires_grad_(False)
-    )
+def test_cross_attention_equals_a_slow_loop_over_regions_heads_and_words(seed, lengths):
+    block = seeded(lambda: CrossAttentionBlock(8, words=6, heads=2), seed).double().eval().requires_grad_(False)
     maps, words = normal(len(lengths), 8, 3, 2, seed=seed).double(), normal(len(lengths), 4, 6, seed=seed).double()
     mask = torch.arange(4) < torch.tensor(lengths)[:, None]
-    got, weights = cross_attention(maps, EncodedText(words, mask))
+    got, weights = block(maps, EncodedText(words, mask))
 
     output = maps.clone()
-    attention_layer = cross_attention.attention
+    attention_layer = block.attention
     for n, row, column in torch.cartesian_prod(*map(torch.arange, (len(lengths), 3, 2))).tolist():
         answer = []
-        q = attention_layer.to_q(cross_attention.norm(maps[n, :, row, column]))
+        q = attention_layer.to_q(block.norm(maps[n, :, row, column]))
         for head in (slice(0, 4), slice(4, 8)):
             fits = [(q[head] @ attention_layer.to_k(words[n, t])[head] / 4**0.5).exp() for t in range(lengths[n])]
             shares = [float(fit / sum(fits)) for fit in fits]
-            weights = weights[n, head.start // 4, 2 * row + column].tolist()
-            assert weights == pytest.approx(shares + [0] * (4 - lengths[n]))
+            of_region = weights[n, head.start // 4, 2 * row + column].tolist()
+            assert of_region == pytest.approx(shares + [0] * (4 - lengths[n]))
             answer.append(sum(share * attention_layer.to_v(words[n, t])[head] for t, share in enumerate(shares)))
         output[n, :, row, column] += attention_layer.out(torch.cat(answer))
-    torch.testing.assert_close(got, output + cross_attention.convolutions(output))
+    torch.testing.assert_close(got, output + block.convolutions(output))
 
 
 @unhurried
@@ -102,7 +100,7 @@ def test_a_bag_is_one_word_at_which_every_region_looks():
     encoded = SMALL[False].encode_text(normal(2, 4, WORDS), torch.tensor([[True] * 4, [True, False, False, False]]))
     assert encoded.words.shape[:2] == (2, 1)
     _, weights = SMALL[False].draw(normal(2, LATENTS), encoded)
-    assert [weights.unique().tolist() for weights in weights] == [[1.0], [1.0]]
+    assert [of_block.unique().tolist() for of_block in weights] == [[1.0], [1.0]]
 
 
 # ---- what becomes of the answers
@@ -117,9 +115,9 @@ def test_pictures_lie_in_minus_one_to_one_however_large_the_noise(seed, size, or
     )
     assert images.shape == (2, 3, 32 * enlarged, 32 * enlarged)
     assert images.abs().max() <= 1 + 1e-5
-    for weights in weights:
-        assert weights.shape[1:3] == (4, 64)
-        torch.testing.assert_close(weights.sum(-1), torch.ones(2, 4, 64))
+    for of_block in weights:
+        assert of_block.shape[1:3] == (4, 64)
+        torch.testing.assert_close(of_block.sum(-1), torch.ones(2, 4, 64))
 
 
 def test_where_all_colours_of_the_palette_are_one_the_whole_picture_has_it():
@@ -159,7 +157,7 @@ def test_every_parameter_learns_but_for_those_that_no_answer_depends_on():
     (-elbo(gaussian_log_likelihood(images, painted, vae.sigma), *q).elbo).backward()
     moved = {name: p.grad.abs().max().item() for name, p in vae.named_parameters() if p.grad is not None}
     left_out = {name for name, p in vae.named_parameters() if p.grad is None}
-    assert left_out == {"decode.reader.out.weight", "decode.reader.out.bias"}
+    assert left_out == {"decode.text_encoder.out.weight", "decode.text_encoder.out.bias"}
     biases = {name for name in moved if name.endswith("to_k.bias")}
     assert len(biases) == 5
     assert max(moved[name] for name in biases) < 1e-2 * min(moved[name] for name in moved.keys() - biases)
@@ -213,7 +211,7 @@ def test_an_enlarged_picture_is_the_small_one_with_sharper_edges(shipped, enlarg
 # ---- the order of words, with the weights that ship
 
 
-def test_the_shipped_painter_reads_who_is_above_whom(shipped):
+def test_the_shipped_decoder_reads_who_is_above_whom(shipped):
     one = "a large flat red circle above a small flat blue square on a light background"
     other = "a small flat blue square above a large flat red circle on a light background"
     assert sorted(one.split()) == sorted(other.split())

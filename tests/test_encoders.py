@@ -4,8 +4,11 @@ import pytest
 import torch
 
 from mmgen_course.features.cnn import SmallCNN
-from mmgen_course.features.encoders import region_features, word_features
+from mmgen_course.features.encoders import caption_conditions, region_features, word_features
+from mmgen_course.features.glove import load_scene_vectors
 from mmgen_course.features.vectors import WordVectors
+from mmgen_course.scenes import caption as written
+from mmgen_course.scenes import splits
 from mmgen_course.train import seeded
 
 WORDS = WordVectors(
@@ -59,3 +62,23 @@ def test_what_has_no_vector_is_refused_by_name(captions, message):
     with pytest.raises(ValueError, match=message):
         word_features(captions, WORDS)
     assert not WORDS.unknown
+
+
+def test_conditions_are_means_of_word_vectors_with_mean_0_and_variance_1_over_training_captions():
+    generator = torch.Generator().manual_seed(5)
+    alone = [scene for scene in splits()["train"] if len(scene.objects) == 1]
+    captions = [written(scene, generator) for scene in alone]
+    conditions, vectors = caption_conditions(captions), load_scene_vectors()
+    assert conditions.mean(dim=0).abs().max() < 0.1  # of other paraphrases than those that were measured
+    assert (conditions.std(dim=0) - 1).abs().max() < 0.1
+    means = torch.stack([vectors.lookup(text.split())[0].mean(dim=0) for text in captions])
+    for component, mean in zip(conditions.T, means.T, strict=True):  # each is a line in the mean of the words
+        assert torch.corrcoef(torch.stack([component, mean]))[0, 1] > 0.9999
+
+
+def test_a_condition_does_not_depend_on_the_other_captions():
+    captions = ["a large red circle", "a star", "there is a small striped blue cross in the centre"]
+    together, apart = caption_conditions(captions), torch.cat([caption_conditions([text]) for text in captions])
+    torch.testing.assert_close(together, apart)
+    with pytest.raises(ValueError, match="zebra"):
+        caption_conditions(["a zebra"])

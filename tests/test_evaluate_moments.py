@@ -11,7 +11,6 @@ from mmgen_course.evaluate import (
     deal,
     fid,
     fid_compute,
-    fid_infinity,
     fid_update,
     frechet_distance,
     jackknife,
@@ -160,16 +159,6 @@ def test_rows_in_order_do_not_mislead_the_interval():
     assert ordered.low < 0.1
 
 
-def test_the_line_over_one_by_n_ends_at_the_distance_of_infinite_samples():
-    a, b = normal(4000, 4, seed=1), normal(4000, 4, seed=2) + 0.5
-    line = fid_infinity(a, b, [100, 150, 250, 400, 800, 4000], torch.Generator().manual_seed(0))
-    assert line.limit == pytest.approx(1.0, abs=0.15)
-    assert line.slope > 0
-    assert line.values[-1] == pytest.approx(fid(a, b).value)
-    steepness, limit = np.polyfit(1 / np.array([100, 150, 250, 400, 800, 4000]), line.values, 1)
-    assert (line.slope, line.limit) == (pytest.approx(steepness), pytest.approx(limit))
-
-
 @pytest.mark.parametrize(
     ("call", "said"),
     [
@@ -180,8 +169,6 @@ def test_the_line_over_one_by_n_ends_at_the_distance_of_infinite_samples():
         (lambda: fid_compute(moments(torch.zeros(2, 3)), moments(torch.zeros(2, 4))), "of 3 and 4"),
         (lambda: fid(torch.zeros(30, 2), torch.zeros(60, 2)), "got 20 groups for 30 rows"),
         (lambda: frechet_distance(torch.zeros(2), -torch.eye(2), torch.zeros(2), torch.eye(2)), "covariance"),
-        (lambda: fid_infinity(torch.zeros(9, 1), torch.zeros(8, 1), [4, 9], torch.Generator()), "from 2 to 8"),
-        (lambda: fid_infinity(torch.zeros(9, 1), torch.zeros(8, 1), [4, 4], torch.Generator()), "two sizes"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(call, said):

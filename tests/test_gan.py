@@ -233,12 +233,12 @@ def test_points_beyond_three_sigma_have_no_quality():
 def test_every_game_moves_both_players_and_repeats_itself(game):
     runs = []
     for _ in range(2):
-        player = ring_gan(GAMES[game], seed=3)
-        before = draw(player.generator, 50)
-        losses = list(fit(player.players, 3))
+        game = ring_gan(GAMES[game], seed=3)
+        before = draw(game.generator, 50)
+        losses = list(fit(game.players, 3))
         assert all(math.isfinite(value) for step in losses for value in step.values())
-        assert not torch.equal(before, draw(player.generator, 50))
-        runs.append((draw(player.generator, 50), losses))
+        assert not torch.equal(before, draw(game.generator, 50))
+        runs.append((draw(game.generator, 50), losses))
     torch.testing.assert_close(runs[0][0], runs[1][0], rtol=0, atol=0)
     assert runs[0][1] == runs[1][1]
 
@@ -247,16 +247,16 @@ def test_only_the_normalised_discriminator_has_a_slope_of_at_most_one():
     x = 3 * noise(200, torch.Generator().manual_seed(0))
     steepest = {}
     for name in ("non-saturating + SN", "non-saturating"):
-        player = ring_gan(GAMES[name], seed=0)
-        list(fit(player.players[:1], 400))  # the discriminator alone
-        steepest[name] = gan.gradient_norms(player.discriminator, x).max().item()
+        game = ring_gan(GAMES[name], seed=0)
+        list(fit(game.players[:1], 400))  # the discriminator alone
+        steepest[name] = gan.gradient_norms(game.discriminator, x).max().item()
     assert steepest["non-saturating + SN"] < 1.01 < 1.5 < steepest["non-saturating"]
 
 
 def test_turns_are_steps_of_each_player():
     for name, expected in (("5 to 1", [5, 1]), ("1 to 5", [1, 5])):
-        player = ring_gan(GAMES["hinge"], seed=0, turns=TURNS[name])
-        assert [one.times for one in player.players] == expected
+        game = ring_gan(GAMES["hinge"], seed=0, turns=TURNS[name])
+        assert [one.times for one in game.players] == expected
 
 
 def test_a_game_in_turns_finds_the_ring_and_a_hasty_generator_does_not():

@@ -36,7 +36,7 @@ def test_the_logit_of_a_scene_is_linear_in_the_condition(discriminator):
     torch.testing.assert_close(discriminator(x, nothing), discriminator.psi(features)[:, 0])
 
 
-def test_several_captions_are_judged_with_the_features_of_one_picture(discriminator):
+def test_several_captions_are_scored_with_the_features_of_one_picture(discriminator):
     x, c = random(2, 3, 32, 32).clamp(-1, 1), random(2, 50, seed=1)
     torch.testing.assert_close(discriminator.logit(discriminator.features(x), c), discriminator(x, c))
 

@@ -6,6 +6,7 @@ import torch
 from mmgen_course.data import ROOT
 from mmgen_course.data.captioned_scenes import SingleObjectScenes
 from mmgen_course.data.real import labelled_digits
+from mmgen_course.generators import gan_nets
 from mmgen_course.generators.gan_nets import load_digits_gan, load_scene_gan
 from mmgen_course.recipes import RECIPES, digits_gan, read_card, scene_gan
 from mmgen_course.recipes.scene_gan import GANBatches, measure
@@ -21,27 +22,27 @@ def seen():
     return frozenset(SingleObjectScenes(torch.Generator()).scenes["train"])
 
 
-def looks(scene):
+def values(scene):
     (thing,) = scene.objects
     return [scene.background if name == "background" else getattr(thing, name) for name in VALUES]
 
 
-def test_an_almost_true_scene_differs_in_one_attribute_and_training_shows_it(seen):
+def test_a_hard_negative_differs_in_one_attribute_and_training_shows_it(seen):
     generator = torch.Generator().manual_seed(0)
     changed = dict.fromkeys(VALUES, 0)
     for scene in sorted(seen, key=repr)[::8]:
         other = one_attribute_off(scene, seen, generator)
         assert other in seen
         assert not is_held_out(other)
-        (name,) = [name for name, a, b in zip(VALUES, looks(scene), looks(other), strict=True) if a != b]
+        (name,) = [name for name, a, b in zip(VALUES, values(scene), values(other), strict=True) if a != b]
         changed[name] += 1
     assert min(changed.values()) > 10, changed  # each attribute must be read
 
 
 def test_no_false_caption_of_a_batch_is_the_true_one():
-    game = GANBatches(torch.Generator().manual_seed(0))
+    batches = GANBatches(torch.Generator().manual_seed(0))
     for _ in range(5):
-        images, condition, false, z = game.draw(64)
+        images, condition, false, z = batches.draw(64)
         assert images.shape == (64, 3, 32, 32)
         assert z.shape == (64, 12)
         assert ((condition - false).abs().amax(1) > 0.01).all()
@@ -69,7 +70,7 @@ def test_a_training_moves_both_players_and_its_average_and_repeats_itself(recipe
 
 
 @pytest.mark.parametrize("recipe", [digits_gan, scene_gan], ids=["digits", "scenes"])
-def test_each_play_moves_its_own_network_alone(recipe, monkeypatch):
+def test_each_player_moves_its_own_network_alone(recipe, monkeypatch):
     monkeypatch.setattr(recipe, "BATCH", 8)
     players, _ = recipe.players(Run(seed=0))
     weights = [[p.detach().clone() for p in player.model.parameters()] for player in players]
@@ -97,7 +98,7 @@ def test_a_recipe_writes_what_its_loader_reads(name, tmp_path, monkeypatch):
             break
     assert [sorted(step) for step in losses] == [["discriminator", "generator"]] * 2
     assert all(value >= 0 for value in measured.values())
-    monkeypatch.setattr(module, "shipped", lambda _: path)
+    monkeypatch.setattr(gan_nets, "shipped", lambda _: path)
     assert not {"digits-gan": load_digits_gan, "scene-gan": load_scene_gan}[name]().training
 
 

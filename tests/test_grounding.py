@@ -98,7 +98,7 @@ def test_rows_and_columns_of_the_places_are_those_of_the_pictures():
 
 @unhurried
 @given(st.integers(0, 10**6), st.booleans())
-def test_one_claim_holds_and_the_other_does_not_and_tells_of_nothing_held_out(seed, pair):
+def test_one_caption_holds_and_the_other_does_not_and_tells_of_nothing_held_out(seed, pair):
     scenes = TOGETHER if pair else ALONE
     scene = scenes[seed % len(scenes)]
     said, lie = true_and_false_captions(scene, seeded(seed))

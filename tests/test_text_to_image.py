@@ -12,16 +12,19 @@ from mmgen_course.data import shipped
 from mmgen_course.data.captioned_scenes import CaptionedScenes
 from mmgen_course.evaluate import caption_match, diversity, wilson
 from mmgen_course.evaluate.match import CLASSIFIER_ERROR
-from mmgen_course.generators.caption_decoder import CaptionVAE
+from mmgen_course.features.encoders import word_features
+from mmgen_course.features.glove import load_scene_vectors
+from mmgen_course.generators import caption_decoder
+from mmgen_course.generators.caption_decoder import CaptionVAE, load_text_to_image
 from mmgen_course.recipes import read_card
 from mmgen_course.recipes import text_to_image as recipe
 from mmgen_course.scenes import HELD_OUT_WORDS, STYLES, TRAINING_WORDS, Scene, parse, render
 from mmgen_course.train import Run, seeded
 
 KINDS = {
-    "sentence": (recipe.TEXT_TO_IMAGE, None),
-    "bag": (recipe.TEXT_TO_IMAGE_BAG, recipe.TEXT_TO_IMAGE_BAG),
-    "one-hot": (recipe.TEXT_TO_IMAGE_ONE_HOT, recipe.TEXT_TO_IMAGE_ONE_HOT),
+    "sentence": (recipe.TEXT_TO_IMAGE, {}),
+    "bag": (recipe.TEXT_TO_IMAGE_BAG, {"order": False}),
+    "one-hot": (recipe.TEXT_TO_IMAGE_ONE_HOT, {"words": 217}),
 }
 
 
@@ -60,15 +63,15 @@ def tiny(seed=0):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_few_steps_write_a_painter_that_the_loader_reads(kind, quick, monkeypatch, tmp_path):
-    made, asked_for = KINDS[kind]
+def test_a_few_steps_write_a_decoder_that_the_loader_reads(kind, quick, monkeypatch, tmp_path):
+    made, options = KINDS[kind]
     path = tmp_path / "made.safetensors"
     losses, measured = finished(made.train(Run(path, steps=3, seed=1)))
     assert len(losses) == 3
     assert all(map(math.isfinite, losses))
     assert all(0 <= share <= 1 for share in measured.values())
-    monkeypatch.setattr(recipe, "shipped", lambda name: path if name == made.file else None)
-    decoder = recipe.load_text_to_image(asked_for)
+    monkeypatch.setattr(caption_decoder, "shipped", lambda name: path if name == made.file else None)
+    decoder = load_text_to_image(made.file, **options)
     assert not decoder.training
     assert decoder.text_encoder.order == (kind != "bag")
     words = decoder.whiten.mean
@@ -80,7 +83,8 @@ def test_the_words_are_whitened_by_those_of_captions(quick):
     vae = tiny()
     list(recipe.learn(vae, Run(steps=1, seed=1)))
     batch = CaptionedScenes(generator(7)).draw(400)
-    spread = vae.decode.whiten(batch.words[batch.mask]).T.cov()
+    words, mask = word_features(batch.captions, load_scene_vectors())
+    spread = vae.decode.whiten(words[mask]).T.cov()
     values = torch.linalg.eigvalsh(spread)
     assert values[-1] < 2
     assert values[-10] > 0.5  # some directions of the words vary too little to be made as wide
@@ -98,15 +102,15 @@ def test_the_loss_of_each_act_is_what_its_formula_says(act, quick, monkeypatch):
     noise = torch.randn(4, recipe.LATENTS, generator=stream)
     twin.decode.whiten.load_state_dict(vae.decode.whiten.state_dict())
     with torch.no_grad():
-        encoded = twin.decode.encode_text(batch.words, batch.mask)
+        encoded = twin.decode.encode_text(*word_features(batch.captions, load_scene_vectors()))
         z, kl = noise, torch.zeros(4)
         if act == 2:
             mu, logvar = twin.encode(batch.images, encoded)
             z = mu + (logvar / 2).exp() * noise
             prior = torch.distributions.Normal(torch.zeros_like(mu), torch.ones_like(mu))
             kl = torch.distributions.kl_divergence(torch.distributions.Normal(mu, (logvar / 2).exp()), prior).sum(1)
-        painted, _ = twin.decode.draw(z, encoded)
-        pixels = torch.distributions.Normal(painted, twin.sigma).log_prob(batch.images).sum((1, 2, 3))
+        drawn, _ = twin.decode.draw(z, encoded)
+        pixels = torch.distributions.Normal(drawn, twin.sigma).log_prob(batch.images).sum((1, 2, 3))
     assert loss == pytest.approx((kl - pixels).mean().item(), rel=1e-5)
 
 
@@ -176,7 +180,7 @@ def test_one_hot_words_are_as_many_orthogonal_directions_and_know_no_synonyms():
 
 
 class Perfect:
-    """In the painter's place: draws what the caption says, but for what `spoil` does to it."""
+    """In the decoder's place: draws what the caption says, but for what `spoil` does to it."""
 
     def __init__(self, monkeypatch, spoil=lambda scene: scene):
         self.captions, self.spoil = [], spoil
@@ -206,7 +210,7 @@ def test_whoever_draws_what_is_said_is_right_in_everything_that_is_measured(monk
         assert not said & (seen - unseen) or not of_unseen_words
 
 
-def test_a_painter_of_flat_things_fails_where_the_style_is_named_and_passes_where_it_is_open(monkeypatch):
+def test_a_decoder_of_flat_things_fails_where_the_style_is_named_and_passes_where_it_is_open(monkeypatch):
     Perfect(monkeypatch, flat)
     measured = recipe.measure(tiny().decode, n=60)
     for objects, chance in (("one object", 0.25), ("two objects", 0.0625)):
@@ -233,7 +237,7 @@ def test_many_captions_are_drawn_as_few_are():
 
 
 def least(share):
-    """The low end of the interval of a card's share, the judge's error included."""
+    """The low end of the interval of a card's share, the classifier's error included."""
     return wilson(share * recipe.MEASURED_ON, recipe.MEASURED_ON).low - CLASSIFIER_ERROR
 
 
@@ -302,4 +306,6 @@ def test_whoever_learns_a_vector_for_each_word_knows_none_that_it_never_read():
 def test_what_ships_is_small():
     files = [shipped(made.file) for made, _ in KINDS.values()]
     assert sum(path.stat().st_size for path in files) < 8e6
-    assert all(len(recipe.load_text_to_image(asked).whiten.mean) in (50, 217) for _, asked in KINDS.values())
+    assert all(
+        len(load_text_to_image(made.file, **options).whiten.mean) in (50, 217) for made, options in KINDS.values()
+    )

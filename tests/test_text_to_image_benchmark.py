@@ -19,6 +19,7 @@ from text_to_image import MODELS, OURS, RENDERED, SPLITS, Contestant, Questions,
 from torch import Tensor, distributions, nn
 
 from mmgen_course.data.captioned_scenes import SingleObjectScenes
+from mmgen_course.features.encoders import caption_conditions
 from mmgen_course.recipes.scene_vae import WHITENED_BY
 from mmgen_course.train import Run, has_bf16, seeded
 
@@ -320,7 +321,7 @@ def test_a_whitened_example_is_told_the_same_in_training_and_in_the_test(monkeyp
     monkeypatch.setattr(text_to_image, "WHITENED_BY", 300)
     contestant = MODELS["VAE example, whitened"](Run(seed=2))
     next(contestant.training)
-    condition = SingleObjectScenes(torch.Generator().manual_seed(2)).draw(4).condition
+    condition = caption_conditions(SingleObjectScenes(torch.Generator().manual_seed(2)).draw(4).captions)
     torch.testing.assert_close(contestant.net.whiten(condition), told[0])
     assert not torch.allclose(condition, told[0])
     assert text_to_image.draw(contestant, condition).shape == (4, 3, 32, 32)

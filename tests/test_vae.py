@@ -6,14 +6,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal, kl_divergence
+from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
 from mmgen_course.generators.linear_gaussian import LinearGaussian, normal_kl
 from mmgen_course.generators.linear_gaussian import Normal as Gaussian
 from mmgen_course.generators.vae import (
     active_units,
-    bernoulli_log_likelihood,
-    best_sigma,
     between,
     elbo,
     free_bits,
@@ -22,9 +20,7 @@ from mmgen_course.generators.vae import (
     gaussian_log_likelihood,
     iwae,
     log_normal,
-    others_mean,
     reparameterise,
-    score_function,
 )
 
 unhurried = settings(deadline=None, max_examples=30)
@@ -103,39 +99,15 @@ def test_a_latent_number_is_active_if_its_mean_moves_with_the_image():
     assert active_units(mu, threshold=0.1).tolist() == [True, False, False]
 
 
-# ---- the likelihoods
+# ---- the likelihood
 
 
 @unhurried
 @given(st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 4), st.integers(1, 4)), seeds)
-def test_likelihoods_are_torchs_summed_over_the_pixels_of_an_image(size, seed):
-    logits, grey = noise(*size, seed=seed), noise(*size, seed=seed + 1)
-    pixels = (grey > 0).double()
-    bernoulli = Independent(Bernoulli(logits=logits), 3)
-    torch.testing.assert_close(bernoulli_log_likelihood(pixels, logits), bernoulli.log_prob(pixels))
-    normal = Independent(Normal(logits, 0.3), 3)
-    torch.testing.assert_close(gaussian_log_likelihood(grey, logits, 0.3), normal.log_prob(grey))
-
-
-def test_the_bernoulli_likelihood_is_a_distribution_over_pictures_of_0_and_1():
-    pictures = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * 4).double()
-    log_p = bernoulli_log_likelihood(pictures, noise(1, 4).expand(16, 4))
-    assert log_p.exp().sum().item() == pytest.approx(1)
-
-
-@pytest.mark.parametrize("wrong", [-0.01, 1.01])
-def test_pixels_that_are_no_probability_are_refused(wrong):
-    with pytest.raises(ValueError, match=r"pixels in \[0, 1\]"):
-        bernoulli_log_likelihood(torch.tensor([[wrong, 0.5]]), torch.zeros(1, 2))
-
-
-@unhurried
-@given(seeds)
-def test_no_other_sigma_makes_the_images_likelier(seed):
-    images, mean = noise(3, 1, 4, 4, seed=seed), noise(3, 1, 4, 4, seed=seed + 1)
-    best = best_sigma(images, mean)
-    there = gaussian_log_likelihood(images, mean, best).mean()
-    assert all(gaussian_log_likelihood(images, mean, best * factor).mean() < there for factor in (0.9, 1.1))
+def test_the_likelihood_is_torchs_summed_over_the_pixels_of_an_image(size, seed):
+    mean, grey = noise(*size, seed=seed), noise(*size, seed=seed + 1)
+    normal = Independent(Normal(mean, 0.3), 3)
+    torch.testing.assert_close(gaussian_log_likelihood(grey, mean, 0.3), normal.log_prob(grey))
 
 
 def test_a_gradient_reaches_a_sigma_that_is_learned():
@@ -273,40 +245,7 @@ def test_with_the_true_posterior_every_weight_is_p_of_x():
     torch.testing.assert_close(weights, model.log_marginal(x).expand(5, 3), rtol=1e-9, atol=1e-9)
 
 
-# ---- gradients
-
-
-@pytest.mark.parametrize("baseline", ["none", "constant", "the others"])
-def test_the_score_functions_gradient_is_right_on_average_with_any_baseline(baseline):
-    # E of |z|^2 under N(mu, 1): gradient 2 mu
-    n, mu = 200_000, torch.tensor([0.7, -0.4], dtype=torch.float64, requires_grad=True)
-    z = (mu + noise(n, 2)).detach()
-    values = z.square().sum(1)
-    b = {"none": 0.0, "constant": values.mean() - 1, "the others": others_mean(values)}[baseline]
-    score_function(values, log_normal(z, mu), b).backward()
-    torch.testing.assert_close(mu.grad, 2 * mu.detach(), rtol=0, atol=0.05)
-
-
-def test_no_gradient_passes_through_the_values_or_the_baseline():
-    mu = torch.tensor([0.5], dtype=torch.float64, requires_grad=True)
-    z = (mu + noise(4, 1)).detach()
-    values = mu * z[:, 0]  # knows mu
-    score_function(values, log_normal(z, mu), baseline=values.mean()).backward()
-    by_hand = ((values - values.mean()) * (z[:, 0] - mu)).mean().detach()
-    torch.testing.assert_close(mu.grad, by_hand[None])
-
-
-@unhurried
-@given(st.integers(2, 9), seeds)
-def test_the_mean_of_the_others_leaves_its_own_draw_out(n, seed):
-    values = noise(n, seed=seed)
-    means = [torch.cat([values[:i], values[i + 1 :]]).mean() for i in range(n)]
-    torch.testing.assert_close(others_mean(values), torch.stack(means))
-
-
-def test_a_single_draw_has_no_others():
-    with pytest.raises(ValueError, match="at least 2 draws"):
-        others_mean(torch.zeros(1))
+# ---- between two points
 
 
 @unhurried

@@ -15,9 +15,11 @@ import vae as benchmark
 
 from mmgen_course.data import shipped
 from mmgen_course.data.captioned_scenes import SingleObjectScenes
+from mmgen_course.data.real import digit_images
 from mmgen_course.data.weights import load_weights
+from mmgen_course.features.encoders import caption_conditions
 from mmgen_course.generators.vae import elbo, gaussian_log_likelihood
-from mmgen_course.generators.vae_nets import DigitVAE, SceneVAE
+from mmgen_course.generators.vae_nets import SCENE_LATENTS, DigitVAE, SceneVAE, load_digits_vae, load_scene_vae
 from mmgen_course.recipes import digits_vae, read_card, scene_vae
 from mmgen_course.scenes import parse
 from mmgen_course.train import Run, seeded
@@ -41,7 +43,7 @@ def finished(training):
 
 
 def test_the_digits_are_cut_in_two_and_stay_in_their_order():
-    train, test = digits_vae.digit_images()
+    train, test = digit_images()
     from sklearn.datasets import load_digits
 
     pixels = torch.from_numpy(load_digits().images).float() / 16
@@ -76,10 +78,10 @@ def test_the_same_seed_gives_the_same_losses_and_another_others(tmp_path):
 
 
 def test_the_cards_of_the_digits_say_what_their_weights_do():
-    _, test = digits_vae.digit_images()
-    for recipe in (digits_vae.DIGITS_VAE, digits_vae.DIGITS_VAE_WIDE):
+    _, test = digit_images()
+    for recipe, latents in ((digits_vae.DIGITS_VAE, digits_vae.PLANE), (digits_vae.DIGITS_VAE_WIDE, digits_vae.WIDE)):
         card = read_card(shipped(recipe.file))
-        again = digits_vae.measure(digits_vae.load_digits_vae(recipe), test)
+        again = digits_vae.measure(load_digits_vae(recipe.file, latents), test)
         assert again == pytest.approx(card.measured, rel=1e-3)
         assert card.measured["elbo"] > {"digits-vae": 5, "digits-vae-wide": 25}[recipe.name]
 
@@ -101,7 +103,7 @@ def test_a_few_steps_of_the_scenes_write_weights_that_can_be_loaded(quick, train
     assert len(losses) == 5
     assert losses[-1] < losses[0]
     assert all(0 <= share <= 1 for name, share in measured.items() if name.endswith(("shape", "scene", "style")))
-    vae = SceneVAE(scene_vae.LATENTS)
+    vae = SceneVAE(SCENE_LATENTS)
     load_weights(vae, tmp_path / "s.safetensors")
     assert (vae.decode.whiten.matrix != torch.eye(50)).any()
 
@@ -109,7 +111,7 @@ def test_a_few_steps_of_the_scenes_write_weights_that_can_be_loaded(quick, train
 def test_in_the_first_act_the_encoder_does_not_learn(quick):
     moved = {}
     for first in (1.0, 0.0):
-        vae = seeded(lambda: SceneVAE(scene_vae.LATENTS), 3)
+        vae = seeded(lambda: SceneVAE(SCENE_LATENTS), 3)
         before = vae.head[0].bias.clone()
         list(scene_vae.learn(vae, Run(steps=2, seed=3), scene_vae.full, first))
         moved[first] = (vae.head[0].bias - before).abs().max().item()
@@ -117,27 +119,27 @@ def test_in_the_first_act_the_encoder_does_not_learn(quick):
 
 
 def test_a_brief_caption_says_nothing_about_size_and_style(monkeypatch):
-    said = []
-    pairs = SingleObjectScenes(generator())
-    batch = pairs.draw(20)
-    monkeypatch.setattr(pairs, "condition_of", lambda captions: said.extend(captions) or torch.zeros(len(captions), 50))
-    scene_vae.brief(pairs, batch)
-    for text, scene in zip(said, batch.scenes, strict=True):
-        told = parse(text)
-        assert told.hold_for(scene)
-        assert told.objects[0].size is told.objects[0].style is None
-        assert told.objects[0].colour == scene.objects[0].colour
-        assert told.background == scene.background
+    written = []
+    batch = SingleObjectScenes(generator()).draw(20)
+    zeros = lambda captions: written.extend(captions) or torch.zeros(len(captions), 50)  # noqa: E731
+    monkeypatch.setattr(scene_vae, "caption_conditions", zeros)
+    scene_vae.brief(batch, generator())
+    for text, scene in zip(written, batch.scenes, strict=True):
+        constraints = parse(text)
+        assert constraints.hold_for(scene)
+        assert constraints.objects[0].size is constraints.objects[0].style is None
+        assert constraints.objects[0].colour == scene.objects[0].colour
+        assert constraints.background == scene.background
 
 
 def test_the_loss_of_the_scenes_is_minus_the_conditional_elbo():
     vae, batch = seeded(lambda: SceneVAE(12), 0).eval(), SingleObjectScenes(generator()).draw(3)
-    noise = torch.randn(3, 12, generator=generator(1))
+    noise, condition = torch.randn(3, 12, generator=generator(1)), caption_conditions(batch.captions)
     with torch.no_grad():
-        q = vae.encode(batch.images, batch.condition)
+        q = vae.encode(batch.images, condition)
         z = q.mu + (q.logvar / 2).exp() * noise
-        fit = gaussian_log_likelihood(batch.images, vae.decode(z, batch.condition), vae.sigma)
-        loss = scene_vae.negative_elbo(vae, batch.images, batch.condition, noise)
+        fit = gaussian_log_likelihood(batch.images, vae.decode(z, condition), vae.sigma)
+        loss = scene_vae.negative_elbo(vae, batch.images, condition, noise)
         torch.testing.assert_close(loss, -elbo(fit, *q).elbo)
 
 
@@ -151,22 +153,22 @@ def test_many_points_are_decoded_as_few_are():
 
 def test_the_shipped_decoder_draws_what_captions_of_unseen_compositions_say():
     batch = SingleObjectScenes(generator(7)).draw(500, "held_out_compositions")
-    met = scene_vae.captions_met(scene_vae.load_scene_vae(), batch, torch.randn(500, 12, generator=generator(8)))
+    met = scene_vae.captions_met(load_scene_vae(), batch, torch.randn(500, 12, generator=generator(8)))
     assert met["scene"] > 0.9
     card = read_card(shipped(scene_vae.SCENE_VAE.file)).measured
     assert abs(met["scene"] - card["held_out_compositions: scene"]) < 0.04
 
 
 def test_another_caption_gives_another_picture_from_the_same_latent_point():
-    vae, batch = scene_vae.load_scene_vae(), SingleObjectScenes(generator(7)).draw(50, "held_out_compositions")
-    drawn = scene_vae.draw_all(vae, torch.zeros(50, 12), batch.condition)
+    vae, batch = load_scene_vae(), SingleObjectScenes(generator(7)).draw(50, "held_out_compositions")
+    drawn = scene_vae.draw_all(vae, torch.zeros(50, 12), caption_conditions(batch.captions))
     assert (drawn[1:] - drawn[:-1]).square().mean((1, 2, 3)).sqrt().median() > 0.2
 
 
 def test_the_shipped_brief_vae_copies_what_it_sees():
-    vae, pairs = scene_vae.load_brief_scene_vae(), SingleObjectScenes(generator(7))
-    batch = pairs.draw(300)
-    condition = scene_vae.brief(pairs, batch)
+    vae, data = load_scene_vae("weights/scene-vae-brief.safetensors"), SingleObjectScenes(generator(7))
+    batch = data.draw(300)
+    condition = scene_vae.brief(batch, data.generator)
     with torch.no_grad():
         q = vae.encode(batch.images, condition)
     met = scene_vae.accuracy(batch.scenes, scene_vae.load_classifier().read(scene_vae.draw_all(vae, q.mu, condition)))

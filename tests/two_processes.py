@@ -1,4 +1,4 @@
-"""A conditional critic and painter, with a gradient penalty, trained for a few steps: by one process or under torchrun.
+"""A critic and a generator, with a gradient penalty, trained for a few steps: by one process or under torchrun.
 
     python tests/two_processes.py OUT.json [UNTIL]
     torchrun --nproc-per-node 2 tests/two_processes.py OUT.json
@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn.functional import softplus
 
-from mmgen_course.train import Player, Run, ema, fit, is_first, processes, seeded, shard
+from mmgen_course.train import Player, Run, ema, fit, is_first, processes, seeded
 
 STEPS, BATCH = 12, 8
 
@@ -36,22 +36,22 @@ def players(run: Run) -> list[Player]:
     g = seeded(lambda: nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 2), Late(run)), 2)
 
     def noise() -> torch.Tensor:
-        return shard(torch.randn(BATCH, 2, generator=run.generator))
+        return torch.randn(BATCH, 2, generator=run.generator)
 
-    def critic() -> torch.Tensor:
-        x = (noise() + 2).requires_grad_()
+    def critic(real_noise: torch.Tensor, fake_noise: torch.Tensor) -> torch.Tensor:
+        x = (real_noise + 2).requires_grad_()
         real = d(x)
         (slope,) = torch.autograd.grad(real.sum(), x, create_graph=True)
         penalty = slope.square().sum(1).mean()
-        return (softplus(-real) + softplus(d(g(noise())))).mean() + penalty / 2
+        return (softplus(-real) + softplus(d(g(fake_noise)))).mean() + penalty / 2
 
-    def generator_net() -> torch.Tensor:
-        return softplus(-d(g(noise()))).mean()
+    def generator_net(z: torch.Tensor) -> torch.Tensor:
+        return softplus(-d(g(z))).mean()
 
     adam = {model: torch.optim.Adam(model.parameters(), lr=0.02) for model in (d, g)}
     return [
-        Player("critic", d, critic, adam[d], times=2),
-        Player("generator", g, generator_net, adam[g], average=ema(g, 0.9)),
+        Player("critic", d, critic, adam[d], times=2, batch=lambda: (noise(), noise())),
+        Player("generator", g, generator_net, adam[g], average=ema(g, 0.9), batch=lambda: (noise(),)),
     ]
 
 
@@ -59,13 +59,13 @@ def main(out: Path, until: int = STEPS) -> None:
     torch.set_num_threads(1)
     with processes():
         run = Run(out.with_suffix(".weights"), STEPS, every=5, resume=True)
-        players = players(run)
+        both = players(run)
         losses = []
-        for values in fit(players, STEPS, run):
+        for values in fit(both, STEPS, run):
             losses.append(values)
             if run.step == until:
                 break
-        weights = [p.tolist() for player in players for p in player.model.parameters()]
+        weights = [p.tolist() for player in both for p in player.model.parameters()]
         if is_first():
             out.write_text(json.dumps({"losses": losses, "weights": weights}))
         else:

@@ -22,11 +22,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmgen_course.features.glove import load_scene_vectors
-from mmgen_course.generators.caption_decoder import load_text_to_image
+from mmgen_course.generators.caption_decoder import LATENTS, load_text_to_image
 from mmgen_course.layers import mix_palette
 from mmgen_course.lessons import ROOT
 from mmgen_course.pipeline import OutsideTheWorld
-from mmgen_course.recipes.text_to_image import LATENTS
 from mmgen_course.scenes import BACKGROUNDS, RELATIONS, TRAINING_WORDS, UnknownWords, parsing, words, world
 
 SOURCE = ROOT / "book/caption"
@@ -38,7 +37,7 @@ MADE = "// made by tools/book_caption.py\n"
 
 
 class OnPage(nn.Module):
-    """The shipped painter as the page calls it: noise and the ids of words -> pictures and where their regions attention.
+    """The shipped decoder as the page calls it: noise and the ids of words -> pictures and their maps of attention.
 
     Example:
         >>> ids, mask = torch.zeros(PICTURES, 5, dtype=torch.int32), torch.ones(PICTURES, 5).bool()
@@ -51,7 +50,7 @@ class OnPage(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.painter = load_text_to_image()
+        self.decoder = load_text_to_image()
         self.vectors = nn.Embedding.from_pretrained(load_scene_vectors().matrix)
         # bicubic interpolation is linear: a matrix for the rows and one for the columns, far faster in onnxruntime
         rows = F.interpolate(torch.eye(32)[None, None], size=(SIZE, 32), mode="bicubic")
@@ -60,10 +59,10 @@ class OnPage(nn.Module):
 
     def forward(self, z: Tensor, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """As `pipeline.draw`: z (N, latents), ids and mask (N, T) -> (N, 3, size, size) and (N, T, 8, 8)."""
-        encoded = self.painter.read(self.vectors(ids) * mask[..., None], mask)
-        scores, colours, asked = self.painter.layers(z, encoded)
+        encoded = self.decoder.encode_text(self.vectors(ids) * mask[..., None], mask)
+        scores, colours, weights = self.decoder.palette_scores(z, encoded)
         scores = self.enlarge @ scores @ self.enlarge.T  # (N, K, size, size), and steeper, as in `mix_palette`
-        attention = rearrange(asked[-1].mean(dim=1), "n (row column) t -> n t row column", row=self.painter.SIDE)
+        attention = rearrange(weights[-1].mean(dim=1), "n (row column) t -> n t row column", row=self.decoder.SIDE)
         return mix_palette(SIZE // 32 * scores, colours).clamp(-1, 1), attention
 
 
@@ -75,7 +74,7 @@ def exported() -> bytes:
     # the package's checks of arguments look at values and shapes, which an exported graph does not have yet
     unchecked = (
         patch("mmgen_course.fusion.attention._check"),
-        patch("mmgen_course.generators.caption_decoder.sentence", _mean),
+        patch("mmgen_course.generators.caption_decoder.masked_mean", _mean),
     )
     with unchecked[0], unchecked[1], warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter, about itself
@@ -93,7 +92,7 @@ def exported() -> bytes:
 
 
 def _mean(vectors: Tensor, mask: Tensor) -> Tensor:
-    """`fusion.sentence` for captions that have a word."""
+    """`layers.masked_mean` for captions that have a word."""
     return vectors.masked_fill(~mask[..., None], 0).sum(dim=1) / mask.sum(dim=1, keepdim=True)
 
 
@@ -113,12 +112,12 @@ def language() -> dict[str, Any]:
         "backgrounds": BACKGROUNDS,
         "relations": RELATIONS,
         "alone": world.ALONE,
-        "pairPlaces": world.PLACES,
+        "pairPlaces": world.RELATION_POSITIONS,
         "words": TRAINING_WORDS,
         "openings": words.OPENINGS,
         "thingBefore": words.THING_BEFORE,
         "thingBehind": words.THING_BEHIND,
-        "places": words.PLACES,
+        "places": words.POSITION_PHRASES,
         "pairs": words.PAIRS,
         "grounds": words.GROUNDS,
         "outside": str(OutsideTheWorld(["x"])).removeprefix(str(UnknownWords(["x"]))),

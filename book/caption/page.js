@@ -167,7 +167,7 @@ function figure(drawn, caption, number) {
   return element("figure", {}, regions, element("figcaption", {}, toolbar, answer));
 }
 
-/** The picture; with a map of attention in grey, and coloured from blue to yellow by how strongly a region attention. */
+/** The picture; with a map of attention in grey, and coloured from blue to yellow by how strongly a region looked. */
 function colour(canvas, pixels, map = null) {
   const size = LANGUAGE.size;
   const context = canvas.getContext("2d");

@@ -1,4 +1,4 @@
-// A full caption and noise go in, a picture comes out, and where its regions attention: `pipeline.draw` of the package.
+// A full caption and noise go in, a picture comes out, and where its regions looked: `pipeline.draw` of the package.
 // What that needs lies in caption/parts/ and is loaded when it is first asked for. A page opened from a file may fetch
 // nothing, but it may run scripts: each part is one that hands over bytes written as text.
 "use strict";
@@ -76,7 +76,7 @@ async function draw(caption, seed, progress) {
   return { captions, ...drawn, milliseconds: (performance.now() - began) / captions.length };
 }
 
-/** Pictures (N, 3, size, size) in [-1, 1] and attention (N, T, 8, 8), flat, of N full captions and noise (N, latents). */
+/** Pictures (N, 3, size, size) in [-1, 1] and looked (N, T, 8, 8), flat, of N full captions and noise (N, latents). */
 async function paint({ made, Tensor }, captions, noise) {
   const words = captions.map((caption) => caption.split(" "));
   const longest = Math.max(...words.map((one) => one.length));

@@ -47,7 +47,7 @@ def sample(
             raise
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error
-        # the judge reads pictures of 32 pixels
+        # the classifier reads pictures of 32 pixels
         small = torch.nn.functional.avg_pool2d(drawn.images, size // 32)
         match = caption_match(small, [caption] * n).share
     try:

@@ -62,7 +62,7 @@ def caption_match(
         captions: what each was asked to show.
         classifier: reads scenes off pictures; without it the one that ships with the course.
         classifier_error: the largest share of wrong answers to reckon with. The default is what the card of the
-            shipped classifier allows on pictures as the course draws them; on pictures unlike these nobody has measured it.
+            shipped classifier allows on pictures as the course draws them; on others nobody has measured it.
 
     Raises:
         UnknownWords: a `ValueError` that names the words of a caption that mean nothing.

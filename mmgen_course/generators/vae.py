@@ -166,7 +166,7 @@ def iwae(log_weights: Float[Tensor, "k n"]) -> Float[Tensor, ""]:
     return (torch.logsumexp(log_weights, dim=0) - math.log(len(log_weights))).mean()
 
 
-# ---- gradients
+# ---- between two points
 
 
 def between(a: Float[Tensor, " *s"], b: Float[Tensor, " *s"], steps: int) -> Float[Tensor, "steps *s"]:

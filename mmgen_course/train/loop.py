@@ -53,8 +53,8 @@ def fit(
 
     The players take turns in their order. All models are left in training mode. With a `run`, there is a checkpoint at
     each of its intervals, from which the training can go on; it ends early at Ctrl-C or at a loss that is not finite,
-    with whole steps taken, and says so in `run.stopped`. Under `torchrun`, each process gets its shard of what the `batch`
-    of a player draws, and gradients and losses are means over all processes.
+    with whole steps taken, and says so in `run.stopped`. Under `torchrun`, each process gets its shard of what a
+    player's `batch` draws, and gradients and losses are means over all processes.
 
     Args:
         players: each with a name of its own.

@@ -535,13 +535,12 @@ assert 5.1 < information_bound(loss, 200) < math.log(200)
 # with its swapped neighbour: there were no hard negatives.
 
 # %%
-from mmgen_course.recipes.shared_space import SHARED_SPACE_BAG, SHARED_SPACE_EASY
 from mmgen_course.scenes.hard_negatives import change_one, hard_negative_pairs, swap_one
 
 spaces = {
     "order, hard batches": space,
-    "bag, hard batches": load_shared_space(SHARED_SPACE_BAG),
-    "order, easy batches": load_shared_space(SHARED_SPACE_EASY),
+    "bag, hard batches": load_shared_space("weights/shared-space-bag.safetensors", order=False),
+    "order, easy batches": load_shared_space("weights/shared-space-easy.safetensors"),
 }
 
 
@@ -977,13 +976,13 @@ assert max(abs(p - 0.5) for p in live["shuffled"].values()) < 0.05
 
 # %%
 @torch.no_grad()
-def answer(masked_mean, reader):
+def answer(sentence, reader):
     model = spaces[reader]
-    words, mask = word_features([masked_mean], vectors)  # refuses unknown words
+    words, mask = word_features([sentence], vectors)  # refuses unknown words
     cosine = cosine_similarity(model.image(regions), model.text(words, mask))[:, 0]
     best = cosine.topk(4).indices.tolist()
     try:
-        fits = [scenes.parse(masked_mean).hold_for(scene) for scene in gallery]
+        fits = [scenes.parse(sentence).hold_for(scene) for scene in gallery]
         note = f"True of {sum(fits)} of 1,000 pictures; of the nearest: {'yes' if fits[best[0]] else 'no'}."
     except ValueError:  # words that have a vector, but no meaning for the parser
         fits, note = (

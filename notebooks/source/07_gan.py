@@ -30,6 +30,7 @@ from torch.nn import functional as F
 from mmgen_course import data, scenes, show, widgets
 from mmgen_course.data.captioned_scenes import SingleObjectScenes
 from mmgen_course.features.classifier import load_classifier
+from mmgen_course.features.encoders import caption_conditions
 from mmgen_course.generators.gan_nets import load_scene_gan
 
 # %%
@@ -44,7 +45,7 @@ captions = [
 generator = torch.Generator().manual_seed(5)
 pairs, G_scene = SingleObjectScenes(generator), load_scene_gan()  # a network that ships with the course
 with torch.no_grad():
-    c = pairs.condition_of(captions)  # (4, 50): the mean of each caption's word vectors
+    c = caption_conditions(captions)  # (4, 50): the mean of each caption's word vectors
     drawn = G_scene(torch.randn(4, 12, generator=generator), c)  # (4, 3, 32, 32)
 
 # %%
@@ -200,20 +201,18 @@ def fake_line(n):
 
 
 # %%
-discriminator = seeded(lambda: plane_net(1, 1), 0)  # a small network in double precision
+D = seeded(lambda: plane_net(1, 1), 0)  # a small network in double precision
 
 
-def discriminator_loss():
-    return -value(discriminator(real_line(512)), discriminator(fake_line(512)))
+def loss_of_D():
+    return -value(D(real_line(512)), D(fake_line(512)))
 
 
 # %%
-adam = torch.optim.Adam(discriminator.parameters(), lr=3e-3)
-losses = [
-    step["discriminator"] for step in fit([Player("discriminator", discriminator, discriminator_loss, adam)], steps=800)
-]
+adam = torch.optim.Adam(D.parameters(), lr=3e-3)
+losses = [step["discriminator"] for step in fit([Player("discriminator", D, loss_of_D, adam)], steps=800)]
 with torch.no_grad():
-    D_trained = discriminator(at)[:, 0].sigmoid()
+    D_trained = D(at)[:, 0].sigmoid()
 
 # %%
 alt = "Left: p has two hills, q is one broad hill. Right: p / (p + q), high at the hills of p, and the trained "
@@ -345,24 +344,24 @@ assert all(abs(w - abs(theta)) < 0.05 for w, theta in zip(distance, thetas, stri
 # generated points:
 
 # %%
-discriminator = seeded(lambda: plane_net(2, 1), 1)
-adam = torch.optim.Adam(discriminator.parameters(), lr=3e-3)
+D = seeded(lambda: plane_net(2, 1), 1)
+adam = torch.optim.Adam(D.parameters(), lr=3e-3)
 
 
-def discriminator_loss():
-    return -value(discriminator(line_at(0.0, 64).double()), discriminator(line_at(1.0, 64).double()))
+def loss_of_D():
+    return -value(D(line_at(0.0, 64).double()), D(line_at(1.0, 64).double()))
 
 
 def slope_of(loss):
     x = line_at(1.0).double().requires_grad_()
-    return torch.autograd.grad(loss(discriminator(x)) * len(x), x)[0].norm(dim=1).mean().item()
+    return torch.autograd.grad(loss(D(x)) * len(x), x)[0].norm(dim=1).mean().item()
 
 
 # %%
 slopes, steps = [], 0
 for more in (10, 90, 900):
     steps += more
-    list(fit([Player("discriminator", discriminator, discriminator_loss, adam)], more))
+    list(fit([Player("discriminator", D, loss_of_D, adam)], more))
     slopes.append(
         (slope_of(lambda fake: F.logsigmoid(-fake).mean()), slope_of(lambda fake: -F.logsigmoid(fake).mean()))
     )
@@ -483,17 +482,11 @@ def non_saturating_loss(fake):
 # %%
 def path_of_theta(loss, steps=400):
     generator.manual_seed(1)
-    G, discriminator = Shift(), seeded(lambda: plane_net(1, 1), 0)
-    adams = [torch.optim.Adam(discriminator.parameters(), lr=5e-3), torch.optim.SGD(G.parameters(), lr=0.05)]
+    G, D = Shift(), seeded(lambda: plane_net(1, 1), 0)
+    adams = [torch.optim.Adam(D.parameters(), lr=5e-3), torch.optim.SGD(G.parameters(), lr=0.05)]
     players = [
-        Player(
-            "discriminator",
-            discriminator,
-            lambda: -value(discriminator(noise()), discriminator(G(noise()))),
-            adams[0],
-            times=5,
-        ),
-        Player("generator", G, lambda: loss(discriminator(G(noise()))), adams[1]),
+        Player("discriminator", D, lambda: -value(D(noise()), D(G(noise()))), adams[0], times=5),
+        Player("generator", G, lambda: loss(D(G(noise()))), adams[1]),
     ]
     return [G.theta.item() for _ in fit(players, steps)]
 
@@ -798,11 +791,11 @@ print("the lesson and the package agree")
 # %%
 def film(game, turns, steps, every):
     """Play, and keep the generated points and the discriminator's logits on a grid, every so many steps."""
-    player, frames = ring_gan(GAMES[game], 0, turns), []
-    for step, _ in enumerate(fit(player.players, steps), start=1):
+    networks, frames = ring_gan(GAMES[game], 0, turns), []
+    for step, _ in enumerate(fit(networks.players, steps), start=1):
         if step % every == 0:
             with torch.no_grad():
-                frames.append((step, draw(player.generator, 400), player.discriminator(plane)))
+                frames.append((step, draw(networks.generator, 400), networks.discriminator(plane)))
     return frames
 
 
@@ -929,41 +922,20 @@ def named_ring(n):
 # %%
 def reads(wrong_captions):
     generator.manual_seed(2)
-    discriminator = seeded(Pairs, 0)
+    D = seeded(Pairs, 0)
 
-    def discriminator_loss():
+    def loss_of_D():
         x, c = named_ring(64)
-        real, fake, wrong = (
-            discriminator(x, c),
-            discriminator(2 * x, c),
-            discriminator(x, (c + 1 + torch.arange(64) % 7) % 8),
-        )
+        real, fake, wrong = D(x, c), D(2 * x, c), D(x, (c + 1 + torch.arange(64) % 7) % 8)
         if wrong_captions:
             return gan.matching_discriminator_loss(real, wrong, fake)  # (eq:matching-loss)
         return gan.hinge_discriminator_loss(real, fake)
 
-    list(
-        fit(
-            [
-                Player(
-                    "discriminator",
-                    discriminator,
-                    discriminator_loss,
-                    torch.optim.Adam(discriminator.parameters(), lr=1e-2),
-                )
-            ],
-            200,
-        )
-    )
+    list(fit([Player("discriminator", D, loss_of_D, torch.optim.Adam(D.parameters(), lr=1e-2))], 200))
     x, c = named_ring(1000)
     with torch.no_grad():
-        share = (
-            torch.stack([discriminator(x, c) > discriminator(x, (c + k) % 8) for k in range(1, 8)])
-            .double()
-            .mean()
-            .item()
-        )
-        return share, (discriminator(x, c) > discriminator(2 * x, c)).double().mean().item()
+        share = torch.stack([D(x, c) > D(x, (c + k) % 8) for k in range(1, 8)]).double().mean().item()
+        return share, (D(x, c) > D(2 * x, c)).double().mean().item()
 
 
 # %%
@@ -1041,7 +1013,7 @@ shares = {}
 for split in ("train", "held_out_compositions"):
     batch = SingleObjectScenes(generator).draw(600, split)
     with torch.no_grad():
-        drawn = G_scene(torch.randn(600, 12, generator=generator), batch.condition)
+        drawn = G_scene(torch.randn(600, 12, generator=generator), caption_conditions(batch.captions))
     shares[split] = accuracy(batch.scenes, load_classifier().read(drawn))
 
 # %%
@@ -1077,7 +1049,7 @@ assert sum(new_strokes) > 0.7 * len(wrong)
 
 # %%
 generator.manual_seed(6)
-one = pairs.condition_of(["a large striped purple diamond in the centre on a light background"]).expand(8, -1)
+one = caption_conditions(["a large striped purple diamond in the centre on a light background"]).expand(8, -1)
 with torch.no_grad():
     eight = G_scene(torch.randn(8, 12, generator=generator), one)
 show.images(eight, alt="Eight purple striped diamonds that hardly differ.", columns=8)
@@ -1106,7 +1078,7 @@ assert among < 0.6 * torch.pdist(real_eight.flatten(1)).mean()
 
 # %% tags=["nbval-ignore-output"]
 from mmgen_course.generators.gan_nets import load_digits_gan
-from mmgen_course.recipes.digits_gan import ring_gan
+from mmgen_course.recipes.digits_gan import players
 from mmgen_course.train import Run
 
 players_of_digits, _ = players(Run(seed=1))
@@ -1116,9 +1088,9 @@ fixed = torch.randn(20, 16, generator=torch.Generator().manual_seed(0))
 
 # %% tags=["nbval-ignore-output"]
 def look():
-    generator_net = players_of_digits[1].model
+    G_digits = players_of_digits[1].model
     with torch.no_grad():
-        return show.tile(generator_net(fixed, ten).expand(-1, 3, -1, -1), columns=10)
+        return show.tile(G_digits(fixed, ten).expand(-1, 3, -1, -1), columns=10)
 
 
 history = widgets.watch(fit(players_of_digits, 80), total=80, draw=look, every=20)
@@ -1317,7 +1289,7 @@ check(one_sided_penalty)
 #
 # 4 points, 20 minutes, difficulty 3 of 3.
 #
-# Now without `fit`: play one round yourself. The discriminator, `discriminator`, takes two steps that
+# Now without `fit`: play one round yourself. The discriminator, `D`, takes two steps that
 # lower $-V$, (eq:value-function), the first with the real samples `x[0]` and the noise `z[0]`, the second with `x[1]`
 # and `z[1]`. Then the generator takes one step that lowers $-\log D(G(z))$, with the noise `z[2]`. A step is
 # $w \leftarrow w - \text{rate} \cdot \nabla_w$, as of `torch.optim.SGD`. All losses are means over the batch. Each
@@ -1341,26 +1313,26 @@ print(f"generator: theta = {theta:.3f}, nearer to 0")
 
 
 # %% tags=["exercise"]
-def one_round(G, discriminator, x, z, rate):
-    """G and judge: networks, samples (n, 2) out of noise (n, 2), logits (n, 1) out of samples.
+def one_round(G, D, x, z, rate):
+    """G and D: networks, samples (n, 2) out of noise (n, 2), logits (n, 1) out of samples.
 
     x (2, n, 2), z (3, n, 2) -> the generator's loss, a number; both networks have moved, and hold no gradient.
     """
     # BEGIN SOLUTION
-    # detach keeps the judge's loss out of the generator; what it left there would be added to the generator's own
+    # detach keeps D's loss out of the generator; what it left there would be added to the generator's own
     # gradient, and pull it towards being found out. backward() adds to what is there, so each step begins with zeros.
-    # In the generator's turn the gradient passes through the judge and fills its .grad; the judge does not step, and
+    # In the generator's turn the gradient passes through D and fills its .grad; D does not step, and
     # the last lines take that away before it spoils the next round.
-    of_G, of_discriminator = (torch.optim.SGD(network.parameters(), lr=rate) for network in (G, discriminator))
+    of_G, of_D = (torch.optim.SGD(network.parameters(), lr=rate) for network in (G, D))
     for k in range(2):
-        of_discriminator.zero_grad()
+        of_D.zero_grad()
         made = G(z[k]).detach()
-        (F.softplus(-discriminator(x[k])).mean() + F.softplus(discriminator(made)).mean()).backward()
-        of_discriminator.step()
-    loss = F.softplus(-discriminator(G(z[2]))).mean()
+        (F.softplus(-D(x[k])).mean() + F.softplus(D(made)).mean()).backward()
+        of_D.step()
+    loss = F.softplus(-D(G(z[2]))).mean()
     loss.backward()
     of_G.step()
-    for network in (G, discriminator):
+    for network in (G, D):
         network.zero_grad()
     return loss.item()
     # END SOLUTION

@@ -37,12 +37,14 @@ from matplotlib.patheffects import withStroke
 from torch import nn
 
 from mmgen_course import data, scenes, show, widgets
-from mmgen_course.recipes import digits_vae, scene_vae
+from mmgen_course.data.real import digit_images
+from mmgen_course.generators.vae_nets import load_digits_vae, load_scene_vae
+from mmgen_course.recipes import scene_vae
 
 # %%
-train_digits, test_digits = digits_vae.digit_images()  # (1500, 1, 8, 8) and (297, 1, 8, 8), in [0, 1]
-plain = digits_vae.load_digits_vae(digits_vae.DIGITS_AUTOENCODER)
-wide = digits_vae.load_digits_vae(digits_vae.DIGITS_VAE_WIDE)
+train_digits, test_digits = digit_images()  # (1500, 1, 8, 8) and (297, 1, 8, 8), in [0, 1]
+plain = load_digits_vae("weights/digits-autoencoder.safetensors", latents=16)
+wide = load_digits_vae("weights/digits-vae-wide.safetensors", latents=16)
 z = torch.randn(500, 16, generator=torch.Generator().manual_seed(0))
 with torch.no_grad():
     from_plain, from_vae = plain.decode(z), wide.decode(z)
@@ -80,7 +82,7 @@ assert drawn < 1.15 * real
 # A third network that ships has only two latent numbers, so its clouds can be drawn.
 
 # %%
-plane = digits_vae.load_digits_vae(digits_vae.DIGITS_VAE)
+plane = load_digits_vae()
 labels = [sample.caption.split()[-1] for sample in data.digits()][len(train_digits) :]
 names = list(data.real.DIGITS)
 with torch.no_grad():
@@ -951,8 +953,9 @@ assert max(one) < 0.5 * min(two)
 
 # %%
 from mmgen_course.data.captioned_scenes import SingleObjectScenes
+from mmgen_course.features.encoders import caption_conditions
 
-drawer = scene_vae.load_scene_vae()
+drawer = load_scene_vae()
 world = SingleObjectScenes(torch.Generator().manual_seed(5))
 wishes = [
     "a large striped red star in the centre on a dark background",
@@ -965,7 +968,7 @@ wishes = [
     "a small striped green cross in the centre on a light background",
 ]
 z = torch.randn(8, drawer.latents, generator=torch.Generator().manual_seed(1))
-drawings = scene_vae.draw_all(drawer, z, world.condition_of(wishes))
+drawings = scene_vae.draw_all(drawer, z, caption_conditions(wishes))
 
 # %%
 alt = (
@@ -1008,7 +1011,8 @@ assert met["style"] == min(share for name, share in met.items() if name != "scen
 # %%
 print(f"σ of the pixels: {drawer.sigma:.2f} in a range of 2")
 with torch.no_grad():
-    q = drawer.encode(unseen.images, unseen.condition)
+    conditions = caption_conditions(unseen.captions)
+    q = drawer.encode(unseen.images, conditions)
 said = vae.gaussian_kl(*q)
 named = 6 * 8 * 2 * 4 * 5 * 2  # shapes, colours, sizes, styles, places, backgrounds
 print(f"z tells {said:.0f} nats of a picture; its caption names one of {named} scenes, {math.log(named):.1f} nats")
@@ -1019,11 +1023,11 @@ assert drawer.sigma < 0.1
 # it holds only strays, the caption's attributes must come out all the same.
 
 # %%
-one = scene_vae.draw_all(drawer, z[:8], unseen.condition[:1].expand(8, -1))
+one = scene_vae.draw_all(drawer, z[:8], conditions[:1].expand(8, -1))
 show.images(one, columns=8, alt="The same object eight times; place, size and shade differ a little.")
 
 # %%
-foreign = scene_vae.draw_all(drawer, q.mu.roll(1, dims=0), unseen.condition)
+foreign = scene_vae.draw_all(drawer, q.mu.roll(1, dims=0), conditions)
 swapped = accuracy(unseen.scenes, classifier.read(foreign))
 print("with the z of another picture:", {name: f"{share:.0%}" for name, share in swapped.items()})
 assert abs(swapped["scene"] - met["scene"]) < 0.04
@@ -1083,12 +1087,12 @@ assert distances["VAE"] < 1.1 * real
 # must be in $z$. Learn the directions from 1,000 pictures, and change 1,000 others:
 
 # %%
-changer = scene_vae.load_brief_scene_vae()
+changer = load_scene_vae("weights/scene-vae-brief.safetensors")
 
 
 def encoded(n):
     batch = world.draw(n)
-    condition = scene_vae.brief(world, batch)
+    condition = scene_vae.brief(batch, world.generator)
     with torch.no_grad():
         return batch, condition, changer.encode(batch.images, condition).mu
 

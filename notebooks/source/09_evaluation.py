@@ -1004,6 +1004,7 @@ assert scores["nonsense"]["FID of pixels"].low > 100 * abs(scores["honest"]["FID
 
 # %%
 from mmgen_course.data.captioned_scenes import SingleObjectScenes
+from mmgen_course.features.encoders import caption_conditions
 from mmgen_course.generators.gan_nets import load_scene_gan
 from mmgen_course.generators.vae_nets import load_scene_vae
 
@@ -1017,7 +1018,7 @@ def from_noise(decode, size, temperature=1.0):
 
     def draw(batch):
         noise = temperature * torch.randn(len(batch.captions), size, generator=pairs.generator)
-        return decode(noise, batch.condition).clamp(-1, 1)
+        return decode(noise, caption_conditions(batch.captions)).clamp(-1, 1)
 
     return draw
 

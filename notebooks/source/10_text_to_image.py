@@ -117,18 +117,18 @@ z = torch.zeros(1, decoder.latents)
 both = torch.cat([z, encoded.words.mean(1)], dim=1)
 empty = decoder.places + decoder.start(both)  # (1, 64, 8, 8)
 regions = rearrange(empty, "n w row column -> n (row column) w")
-cross_attention = decoder.cross_attention[0]
+block = decoder.cross_attention[0]
 q, k, v = (
-    cross_attention.attention.to_q(cross_attention.norm(regions)),
-    cross_attention.attention.to_k(encoded.words),
-    cross_attention.attention.to_v(encoded.words),
+    block.attention.to_q(block.norm(regions)),
+    block.attention.to_k(encoded.words),
+    block.attention.to_v(encoded.words),
 )
 head = slice(0, 16)
 a = (q[..., head] @ k[..., head].mT / 16**0.5).softmax(dim=-1)  # (1, 64 regions, 15 words)
 o = a @ v[..., head]  # (1, 64, 16)
 
 # %%
-package = cross_attention(empty, encoded)[1][:, 0]  # (eq:regions-ask), head 0, as the decoder computes it
+package = block(empty, encoded)[1][:, 0]  # (eq:regions-ask), head 0, as the decoder computes it
 print("each region spends", round(a.sum(-1).min().item(), 4), "to", round(a.sum(-1).max().item(), 4))
 assert torch.allclose(a, package, atol=1e-5)
 
@@ -137,8 +137,8 @@ assert torch.allclose(a, package, atol=1e-5)
 # in the second block:
 
 # %%
-image, weights_of_words = decoder.draw(z, encoded)
-maps = rearrange(weights_of_words[-1].mean(1)[0], "(row column) t -> t row column", row=8)
+image, weights = decoder.draw(z, encoded)
+maps = rearrange(weights[-1].mean(1)[0], "(row column) t -> t row column", row=8)
 shown = {t: word for t, word in enumerate(tokenize(sentence)) if word not in ("a", "on", "background")}
 alt = "The picture of a red circle above a striped blue square, and one map for each of ten words. Several words are "
 alt += "brighter in the half of the picture where their object stands."
@@ -238,8 +238,8 @@ assert edge(large) > 1.8 * edge(blurred)  # (eq:enlarged)
 
 # %%
 from mmgen_course.data.captioned_scenes import CaptionedScenes
-from mmgen_course.generators.caption_decoder import CaptionVAE
-from mmgen_course.recipes.text_to_image import LATENTS, learn
+from mmgen_course.generators.caption_decoder import LATENTS, CaptionVAE
+from mmgen_course.recipes.text_to_image import learn
 from mmgen_course.train import Run, has_bf16, seeded
 
 steps = 20 if os.environ.get("MMGEN_FAST") else 2500
@@ -255,7 +255,7 @@ noise = torch.randn(8, LATENTS, generator=torch.Generator().manual_seed(0))
 @torch.no_grad()
 def grid():
     vae.eval()
-    drawn = torch.cat([vae.decode(noise, batch.words, batch.mask) for batch in rows])
+    drawn = torch.cat([vae.decode(noise, *word_features(batch.captions, vectors)) for batch in rows])
     vae.train()
     return show.tile(drawn.clamp(-1, 1), columns=8)
 
@@ -403,9 +403,8 @@ assert first_right <= 120
 # that takes the mean of the words, a **bag of words**.
 
 # %%
-from mmgen_course.recipes.text_to_image import TEXT_TO_IMAGE_BAG, TEXT_TO_IMAGE_ONE_HOT
 
-bag = load_text_to_image(TEXT_TO_IMAGE_BAG).requires_grad_(False)
+bag = load_text_to_image("weights/text-to-image-bag.safetensors", order=False).requires_grad_(False)
 ground = " on a light background"
 twins = [
     "a large flat red circle above a large flat blue square" + ground,
@@ -454,7 +453,8 @@ assert alone.low > 0.5
 # %%
 from mmgen_course.recipes.text_to_image import one_hot
 
-learned, names = load_text_to_image(TEXT_TO_IMAGE_ONE_HOT).requires_grad_(False), one_hot()
+names = one_hot()
+learned = load_text_to_image("weights/text-to-image-one-hot.safetensors", words=len(names)).requires_grad_(False)
 new_words = [
     "a tiny plain crimson disc in the centre on a light background",
     "a huge striped cobalt block in the top left on a light background",

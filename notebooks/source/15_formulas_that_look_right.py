@@ -35,8 +35,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from mmgen_course import fusion, show, widgets
+from mmgen_course.data.real import digit_images
 from mmgen_course.generators import gan, vae
-from mmgen_course.recipes import digits_vae
+from mmgen_course.generators.vae_nets import load_digits_vae
 
 # %%
 widths = torch.linspace(0.2, 2, 181).double()
@@ -161,7 +162,7 @@ assert big.shape == (9, 25)
 # answer? A few, zero, or minus a few?
 
 # %%
-digit = digits_vae.digit_images()[1][0, 0].double()
+digit = digit_images()[1][0, 0].double()
 guess["turned kernel"] = None  # what the layer answers where the turned kernel is largest
 
 # %% tags=["museum"]
@@ -894,8 +895,8 @@ widgets.explorer(
 # answers for 297 digits of writers that it never saw. What do these digits cost, in nats, by each formula?
 
 # %%
-network = digits_vae.load_digits_vae(digits_vae.DIGITS_VAE_WIDE)
-_, digits = digits_vae.digit_images()
+network = load_digits_vae("weights/digits-vae-wide.safetensors", latents=16)
+_, digits = digit_images()
 with torch.no_grad():
     clouds = network.encode(digits)
 means, logs = clouds.mu.double(), clouds.logvar.double() / 2  # log sigma

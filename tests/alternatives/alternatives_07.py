@@ -35,25 +35,23 @@ def penalty_by_autograd(inner, outer, real, fake, epsilon):
     return total / len(real)
 
 
-def round_with_optimisers(generator_net, discriminator, x, z, rate):
-    of_generator, of_discriminator = (
-        torch.optim.SGD(player.parameters(), lr=rate) for player in (generator_net, discriminator)
-    )
+def round_with_optimisers(maker, judge, x, z, rate):
+    of_maker, of_judge = (torch.optim.SGD(player.parameters(), lr=rate) for player in (maker, judge))
     entropy = F.binary_cross_entropy_with_logits
     for k in range(2):
-        of_discriminator.zero_grad()
+        of_judge.zero_grad()
         with torch.no_grad():
-            fake = generator_net(z[k])
-        real, made = discriminator(x[k]), discriminator(fake)
+            fake = maker(z[k])
+        real, made = judge(x[k]), judge(fake)
         (entropy(real, torch.ones_like(real)) + entropy(made, torch.zeros_like(made))).backward()
-        of_discriminator.step()
-    of_generator.zero_grad()
-    logits = discriminator(generator_net(z[2]))
+        of_judge.step()
+    of_maker.zero_grad()
+    logits = judge(maker(z[2]))
     loss = entropy(logits, torch.ones_like(logits))
     loss.backward()
-    of_generator.step()
-    of_generator.zero_grad()
-    of_discriminator.zero_grad()
+    of_maker.step()
+    of_maker.zero_grad()
+    of_judge.zero_grad()
     return loss
 
 

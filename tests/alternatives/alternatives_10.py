@@ -11,13 +11,13 @@ from mmgen_course.scenes import BACKGROUNDS, COLOURS, SHAPES, SIZES, STYLES, Sce
 from mmgen_course.scenes.world import ALONE
 
 
-def slow_blend(noises, weights, temperature):
+def slow_blend(noises, weights, truncation):
     length = math.hypot(*weights.tolist())
     blended = torch.zeros(noises.shape[1:], dtype=torch.double)
     for noise, weight in zip(noises.tolist(), weights.tolist(), strict=True):
         for row, vector in enumerate(noise):
             for column, number in enumerate(vector):
-                blended[row, column] += temperature * weight / length * number
+                blended[row, column] += truncation * weight / length * number
     return blended
 
 

@@ -38,8 +38,8 @@ def _descend(players: tuple[nn.Module, ...], loss: Tensor, rate: float) -> None:
 
 
 def _round(
-    generator_net: nn.Module,
-    discriminator: nn.Module,
+    maker: nn.Module,
+    judge: nn.Module,
     x: Tensor,
     z: Tensor,
     rate: float,
@@ -47,25 +47,23 @@ def _round(
     loss: Callable[[Tensor], Tensor] = gan.non_saturating_loss,
     mistake: str = "",
 ) -> float:
-    old = Net((2, 6, 1), {name: value.clone() for name, value in discriminator.state_dict().items()}).build()
+    old = Net((2, 6, 1), {name: value.clone() for name, value in judge.state_dict().items()}).build()
     for real, noise in zip(x, z[:2], strict=True):
         if mistake not in ("accumulated", "never cleared"):
-            discriminator.zero_grad()
-        fake = generator_net(noise) if mistake == "attached" else generator_net(noise).detach()
-        value = gan.value(discriminator(real), discriminator(fake))
-        _descend((discriminator,), -value / 2 if mistake == "halved" else -value, rate)
-    cost = loss(
-        (old if mistake == "old judge" else discriminator)(generator_net(z[1 if mistake == "old noise" else 2]))
-    )
+            judge.zero_grad()
+        fake = maker(noise) if mistake == "attached" else maker(noise).detach()
+        value = gan.value(judge(real), judge(fake))
+        _descend((judge,), -value / 2 if mistake == "halved" else -value, rate)
+    cost = loss((old if mistake == "old judge" else judge)(maker(z[1 if mistake == "old noise" else 2])))
     if mistake == "both":
-        discriminator.zero_grad()
+        judge.zero_grad()
     if mistake != "judge alone":
-        _descend((generator_net, discriminator) if mistake == "both" else (generator_net,), cost, rate)
+        _descend((maker, judge) if mistake == "both" else (maker,), cost, rate)
     if mistake not in ("left", "never cleared"):
-        generator_net.zero_grad()
+        maker.zero_grad()
     if mistake not in ("left", "never cleared", "left in the judge"):
-        discriminator.zero_grad()
-    return loss(discriminator(generator_net(z[2]))).item() if mistake == "late" else cost.item()
+        judge.zero_grad()
+    return loss(judge(maker(z[2]))).item() if mistake == "late" else cost.item()
 
 
 def _mistaken(mistake: str) -> Callable[..., float]:

@@ -35,14 +35,14 @@ BLENDED = Exercise(
     minutes=8,
     difficulty=1,
     asks="k independent standard normal noises (k, n, d), mixed in the proportions of the weights (k,) to one noise "
-    "(n, d) whose every number is from N(0, temperature^2)",
+    "(n, d) whose every number is from N(0, truncation^2)",
     inputs=_noises,
     reference=lambda noises, weights, tau: tau * _sum(noises, weights) / weights.square().sum().sqrt(),
     misconceptions=(
         Misconception(
             "weighted sum left as it is",
             lambda noises, weights, tau: tau * _sum(noises, weights),
-            "Your numbers have variance temperature^2 times the sum of the squared weights: twice the weights, and the "
+            "Your numbers have variance truncation^2 times the sum of the squared weights: twice the weights, and the "
             "noise is twice as large. Only their proportions should matter.",
         ),
         Misconception(
@@ -70,7 +70,7 @@ BLENDED = Exercise(
         Misconception(
             "every vector of one length",
             lambda noises, weights, tau: tau * F.normalize(_sum(noises, weights)) * noises.shape[2] ** 0.5,
-            "All your vectors have the length temperature * sqrt(d). Normal ones have it only on average; compute what "
+            "All your vectors have the length truncation * sqrt(d). Normal ones have it only on average; compute what "
             "to divide by from the weights, not from the draw.",
         ),
         Misconception(
@@ -80,9 +80,9 @@ BLENDED = Exercise(
             "the others'. It is known in advance, from the weights.",
         ),
         Misconception(
-            "temperature lost",
+            "truncation lost",
             lambda noises, weights, tau: _sum(noises, weights) / weights.square().sum().sqrt(),
-            "This is N(0, 1), whatever the temperature is.",
+            "This is N(0, 1), whatever the truncation is.",
         ),
     ),
 )

@@ -19,7 +19,7 @@ const THING = new RegExp(
   "g",
 );
 
-/** Say also what a caption leaves open; a full one in a form that the painter has read is returned in lower case. */
+/** Say also what a caption leaves open; a full one in a form that the decoder has read is returned in lower case. */
 function complete(text, generator = null) {
   const said = parse(text);
   const words = text.toLowerCase().match(/[\p{L}\p{N}]+/gu);

@@ -84,7 +84,7 @@ async function show() {
   const progress = (share) => {
     $("progress").hidden = share === 1;
     $("progress").value = share;
-    $("status").textContent = share === 1 ? "Starting the painter…" : "Loading the painter…";
+    $("status").textContent = share === 1 ? "Starting the model…" : "Loading the model…";
   };
   try {
     const drawn = await draw(text, $("seed").value || 0, progress);

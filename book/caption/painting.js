@@ -12,7 +12,7 @@ function deliver(name, text) {
   PARTS[name] = (PARTS[name] ?? "") + text;
 }
 
-/** Load the painter once; `progress` is told the share that is there, from 0 to 1. */
+/** Load the caption decoder once; `progress` is told the share that is there, from 0 to 1. */
 function load(progress = () => {}) {
   session ??= start(progress).catch((error) => {
     session = null; // so that a second click tries again

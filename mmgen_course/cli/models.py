@@ -60,7 +60,7 @@ def sample(
         print_json({"file": str(out), "shows_caption": match.value, "captions": drawn.captions})
     else:
         typer.echo(
-            f"{out}: {n} pictures, {match.value:.0%} of them show what the sentence says (read by the classifier)"
+            f"{out}: {n} pictures, {match.value:.0%} of them show what the sentence says (read by the scene classifier)"
         )
 
 

@@ -95,7 +95,7 @@ def train_grounding(
 
 
 def measure(grounding: GroundingModel, n: int = 1000) -> Measured:
-    """How many captions are judged rightly, and how many words look at their object, over n pairs of each kind.
+    """How many captions are classified rightly, and how many words look at their object, over n pairs of each kind.
 
     Example:
         >>> from mmgen_course.fusion.grounding import load_grounding
@@ -107,9 +107,9 @@ def measure(grounding: GroundingModel, n: int = 1000) -> Measured:
         for name in ("held_out_synonyms", "held_out_compositions")
     )
     measured = {
-        "captions judged rightly, new scenes": accuracy(grounding, unseen),
-        "captions judged rightly, held-out compositions": accuracy(grounding, composed),
-        "captions judged rightly, held-out synonyms": accuracy(grounding, unseen, HELD_OUT_WORDS),
+        "captions classified rightly, new scenes": accuracy(grounding, unseen),
+        "captions classified rightly, held-out compositions": accuracy(grounding, composed),
+        "captions classified rightly, held-out synonyms": accuracy(grounding, unseen, HELD_OUT_WORDS),
     }
     for name in APPEARANCE:
         found = pointing(grounding, composed, name)
@@ -122,7 +122,7 @@ def measure(grounding: GroundingModel, n: int = 1000) -> Measured:
 
 
 def accuracy(grounding: GroundingModel, scenes: Sequence[Scene], words: Lexicon = TRAINING_WORDS) -> float:
-    """The share of captions, a true and a false one for each scene, that are judged rightly; chance is 0.5.
+    """The share of captions, a true and a false one for each scene, that are classified rightly; chance is 0.5.
 
     Example:
         >>> from mmgen_course.fusion.grounding import load_grounding

@@ -72,7 +72,7 @@ def train_classifier(
 RECOGNISER = Recipe(
     "recogniser",
     "weights/recogniser.safetensors",
-    "reads a scene from its picture, 32x32; the classifier that evaluates generated pictures",
+    "the scene classifier: reads a scene from its picture, 32x32, generated ones too",
     steps=4500,
     train=train,
 )

@@ -161,8 +161,8 @@ def measure_brief(vae: SceneVAE, n: int = MEASURED_ON) -> Measured:
 SCENE_VAE = Recipe(
     "scene-vae",
     "weights/scene-vae.safetensors",
-    "a conditional VAE: draws a scene of one object, 32x32, from a latent point and the mean of a caption's word "
-    "vectors; measured by the classifier, on captions of compositions it was trained on and of others",
+    "a conditional VAE: draws a scene of one object, 32x32, from latent variables and the mean of a caption's "
+    "word vectors; measured by the scene classifier, on captions of compositions it was trained on and of others",
     steps=6000,
     bf16=True,
     train=train,
@@ -172,7 +172,7 @@ SCENE_VAE_BRIEF = Recipe(
     "scene-vae-brief",
     "weights/scene-vae-brief.safetensors",
     "the same with captions that leave out size and style, for arithmetic with these two; measured by the "
-    "classifier, on copies of new pictures",
+    "scene classifier, on copies of new pictures",
     steps=4500,
     bf16=True,
     train=train_brief,

@@ -145,8 +145,8 @@ def train(run: Run, order: bool = True, glove: bool = True) -> Generator[dict[st
 TEXT_TO_IMAGE = Recipe(
     "text-to-image",
     "weights/text-to-image.safetensors",
-    "draws scenes of one or two objects from the words of a caption, 32x32; a conditional VAE whose decoder attends to "
-    "them; measured by the classifier",
+    "draws scenes of one or two objects from the words of a caption, 32x32; a conditional VAE whose decoder attends "
+    "to them; measured by the scene classifier",
     steps=6000,
     train=train,
     needs=NEEDS,

@@ -11,7 +11,7 @@
 #
 # - write a convolution as a loop and as a matrix, and say what size comes out and which pixels each number sees;
 # - explain why deep stacks refuse to learn, and measure what normalisation and shortcuts change;
-# - train a network that reads a scene off its picture, and say how far such a judge can be trusted.
+# - train a network that reads a scene off its picture, and say how far such a classifier can be trusted.
 #
 # 50 minutes. You need lessons 0 and 1, the chain rule, and the product of a matrix and a vector.
 
@@ -875,11 +875,12 @@ assert all(share > 0.9 for name, share in right.items() if name != "scene")
 # shown pictures and answers.
 
 # %% [markdown]
-# ## The judge
+# ## The classifier that ships
 #
-# Later lessons train generators, and someone must say whether a generated picture shows what its caption says. That
-# judge is a larger `SceneClassifier`, trained by the same loop (`mmgen train recogniser`), whose weights ship with the
-# course. Read 2,000 scenes that it never saw, each drawn with random strays in place, size and shade.
+# Later lessons train generators, and someone must say whether a generated picture shows what its caption says. A larger
+# `SceneClassifier` does, trained by the same loop (`mmgen train recogniser`), whose weights ship with the course. It is
+# the **scene classifier** of all later lessons, the classifier (`recogniser`) for short. Let it read 2,000 scenes that
+# it never saw, each drawn with random strays in place, size and shade.
 
 # %%
 classifier = load_classifier()
@@ -899,9 +900,9 @@ assert mistaken["colour"] == 0
 # %% [markdown]
 # ### Zero mistakes are not an error of zero
 #
-# Not a single colour was read wrongly. Suppose that the judge is wrong about a colour with probability $p$. Then $n$ of
-# them go well with probability $(1 - p)^n$. If that is less than one in twenty, we should not have expected to see it.
-# So with a confidence of 95 %, $\alpha = 0.05$,
+# Not a single colour was read wrongly. Suppose that the classifier is wrong about a colour with probability $p$. Then
+# $n$ of them go well with probability $(1 - p)^n$. If that is less than one in twenty, we should not have expected to
+# see it. So with a confidence of 95 %, $\alpha = 0.05$,
 #
 # $$ p \le 1 - \alpha^{1/n} \approx \frac{-\ln \alpha}{n} \approx \frac{3}{n} \label{eq:zero-errors} $$
 #
@@ -932,7 +933,7 @@ assert [round(end, 3) for end in wilson(941, 1000)] == [0.925, 0.954]  # for the
 
 # %% [markdown]
 # The second line comes from the card that lies beside the weights: the scenes of the official measurement that were not
-# right in everything. Does such an interval hold what it promises? Let $p$ be 0.0005, and let the judge read 2,000
+# right in everything. Does such an interval hold what it promises? Let $p$ be 0.0005, and let the classifier read 2,000
 # pictures, again and again. How often does the interval contain $p$? Each number of errors has a known probability, so
 # add up those for which it does. Beside it the formula of many textbooks, $\hat p \pm z \sqrt{\hat p (1 - \hat p) /
 # n}$.
@@ -956,40 +957,40 @@ assert hit["Wilson"] > 0.9 > 0.7 > hit["textbook"]
 # The textbook's interval has no width when no error is seen, which is just when one would like to believe it. Wilson's
 # is near its 95 %; errors are whole numbers, so no rule hits it for every $p$.
 #
-# ### Why the judge's error matters
+# ### Why the classifier's error matters
 #
-# A generator makes $n$ pictures, and a share $m$ of them truly match their captions. The judge, wrong in a share
-# $\varepsilon$ of its verdicts, counts $\hat m$. Each wrong verdict moves the count by one, up or down, so
+# A generator makes $n$ pictures, and a share $m$ of them truly match their captions. The classifier, wrong in a share
+# $\varepsilon$ of its answers, counts $\hat m$. Each wrong answer moves the count by one, up or down, so
 #
 # $$ | \hat m - m | \le \varepsilon \label{eq:classifier-error} $$
 #
-# Two generators that differ by less than $2 \varepsilon$ cannot be told apart by this judge, however many pictures they
-# make. More pictures narrow the chance error, never this one. Watch it with the little reader that you have just
-# trained, on captions of which about half are false.
+# Two generators that differ by less than $2 \varepsilon$ cannot be told apart by this classifier, however many pictures
+# they make. More pictures narrow the chance error, never this one. Watch it also with the small classifier that you
+# have just trained, on captions of which about half are false.
 
 # %%
 generator = torch.Generator().manual_seed(4)
 captions = [scenes.caption(scene, generator) for scene in unseen]
 captions[1::4], captions[3::4] = captions[3::4], captions[1::4]  # exchange the captions of half of the pictures
 verdicts = {}
-for name, network in {"truth": None, "reader": reader, "classifier": classifier}.items():
+for name, network in {"truth": None, "small": reader, "shipped": classifier}.items():
     scenes_read = unseen if network is None else read if network is classifier else network.read(unseen_pictures)
     verdicts[name] = torch.tensor(
         [scenes.parse(text).hold_for(scene) for text, scene in zip(captions, scenes_read, strict=True)]
     )
 
 # %%
-for name, most in {"reader": 0.1, "classifier": 0.002}.items():
+for name, most in {"small": 0.1, "shipped": 0.002}.items():
     wrong = (verdicts[name] != verdicts["truth"]).sum().item()  # n times epsilon
     gap = abs((verdicts[name].sum() - verdicts["truth"].sum()).item())  # n times the difference of the shares
-    print(f"{name}: the bound holds: {gap <= wrong}; verdicts that are wrong: below {most:.1%}")
+    print(f"{name}: the bound holds: {gap <= wrong}; answers that are wrong: below {most:.1%}")
     assert gap <= wrong < most * len(unseen)
 
 # %% [markdown]
 # ### Where it is wrong
 #
 # A search through tens of thousands of other scenes turns up a few mistakes. Here are five: what is true, and what the
-# judge read.
+# classifier read.
 
 # %%
 mistakes = [  # caption, and the seed of the drawing
@@ -1019,19 +1020,19 @@ def differences(text, scene):
 
 # %%
 titles = [", ".join(differences(text, scene)) for (text, _), scene in zip(mistakes, misread, strict=True)]
-alt = "Five pictures of small objects; above each what it shows and what the judge read."
+alt = "Five pictures of small objects; above each what it shows and what the classifier read."
 show.images(torch.cat(drawn), titles, columns=5, alt=alt)
 print(titles)
 assert all(titles)
 
 # %% [markdown]
 # They are small, and almost all of them are about the style, the finest detail in this world. A generator that draws
-# small dotted things badly will be judged a little unfairly. A single number would not have told you.
+# small dotted things badly will be measured a little unfairly. A single number would not have told you.
 #
 # ### The mode that is forgotten
 #
-# One line is forgotten more often than any other. In training mode, normalisation uses the batch, (eq:batch-norm); so a
-# picture is judged by its company. Give the judge 32 pictures of red squares, once in each mode.
+# One line is forgotten more often than any other. In training mode, normalisation uses the batch, (eq:batch-norm); so
+# the answer to a picture depends on its company. Give the classifier 32 pictures of red squares, once in each mode.
 
 # %%
 squares = [scenes.parse("a large flat red square in the centre on a dark background").complete()] * 32
@@ -1053,8 +1054,8 @@ assert in_evaluation["scene"] == 1 > 0.5 > in_training["scene"]
 # %% [markdown]
 # ## What the units see
 #
-# The judge's trunk has 48 channels. For one channel, look for the pictures that make its units answer most, and cut out
-# the part around the unit that answers. Eight channels, six pictures each; search among scenes of one object.
+# The classifier's trunk has 48 channels. For one channel, look for the pictures that make its units answer most, and
+# cut out the part around the unit that answers. Eight channels, six pictures each; search among scenes of one object.
 
 # %%
 trunk = classifier.trunk.requires_grad_(False)
@@ -1131,7 +1132,7 @@ assert ratio["pixels"] < 1 < 2 < ratio["features"]
 # pixels are half of a jump, and strides break (eq:shift).
 
 # %% [markdown]
-# ## A judge can be fooled
+# ## A classifier can be fooled
 #
 # The gradient tells how to change the weights so that the answer fits the picture. It can as well tell how to change
 # the *picture* so that it gets the answer. Start from plain grey, ask for a large red star, and take 30 small steps.
@@ -1149,16 +1150,16 @@ answer = double.read(picture)[0]
 # %%
 alt = "A red star on white; beside it coloured noise without any star in it."
 pair = torch.cat([scenes.render([wish]), picture.float()])
-show.images(pair, ["a large red star", "the judge reads the same here"], columns=2, alt=alt)
+show.images(pair, ["a large red star", "the classifier reads the same"], columns=2, alt=alt)
 probability = math.exp(-reading_loss(double(picture), *scenes.encode([wish])).item())
-print(f"read as wished: {answer == wish}; the judge gives it a probability of over 90%: {probability > 0.9}")
+print(f"read as wished: {answer == wish}; the classifier gives it a probability of over 90%: {probability > 0.9}")
 assert answer == wish
 assert probability > 0.9
 
 # %% [markdown]
-# The judge has learned what tells scenes apart, in a world where everything is a scene. It never learned to say "this
-# is nothing". So two rules hold for the rest of the course: **never train a generator on the gradient of the judge that
-# grades it**, and look at the pictures.
+# Such a picture is an **adversarial example**. The classifier has learned what tells scenes apart, in a world where
+# everything is a scene. It never learned to say "this is nothing". So two rules hold for the rest of the course:
+# **never train a generator on the gradient of the classifier that measures it**, and look at the pictures.
 
 # %% [markdown]
 # ## Choose a kernel
@@ -1214,7 +1215,7 @@ widgets.explorer(
 # ## On real data
 #
 # The two photographs, through three kernels written by hand and one learned on scenes. The learned one is the first
-# layer of the judge's trunk, which never saw a photograph.
+# layer of the classifier's trunk, which never saw a photograph.
 
 # %%
 photos = torch.stack([normalise(center_crop(resize(photo, 256), 256)) for photo in (tower_photo, flower_photo)])
@@ -1284,8 +1285,8 @@ assert (z.shape[1], h.shape[1], maps.shape[2:]) == (1000, 512, (8, 8))
 
 # %% [markdown]
 # Weights of 47 MB do not ship with a course that runs offline. `backbone()` takes ResNet-18 if you have fetched it once
-# with `mmgen data fetch resnet-18`, and otherwise the trunk of our judge, behind the same interface. It applies the
-# mean and the deviation of ImageNet itself (lesson 1), and it says which network it is:
+# with `mmgen data fetch resnet-18`, and otherwise the trunk of our scene classifier, behind the same interface. It
+# applies the mean and the deviation of ImageNet itself (lesson 1), and it says which network it is:
 
 # %% tags=["nbval-ignore-output"]
 from mmgen_course.features.backbone import backbone, small_backbone
@@ -1331,7 +1332,7 @@ assert inside > 0.8 > 0.6 > outside
 # %% [markdown]
 # ## Exercises
 #
-# Write the body of each function and run its cell, then the cell below it. `check` says what came and what was
+# Write the body of each function and run its cell, then the cell below it. `check` says what it got and what was
 # expected; where it knows the mistake, it names it. 12 points, 47 minutes; your progress is kept.
 #
 # ### 1. Every pixel that counts
@@ -1464,13 +1465,13 @@ check(HalvingBlock)
 #
 # 2 points, 8 minutes, difficulty 1 of 3.
 #
-# You hope that a judge errs at most once in a hundred pictures, and want to claim it with a
-# confidence of 95 %. How many pictures must it read, all without a mistake? Turn (eq:zero-errors) round, exactly,
-# without $3/n$. Two numbers of pictures around the answer:
+# You hope that a classifier errs at most once in a hundred pictures, and want to claim it with a confidence of 95 %.
+# How many pictures must it read, all without a mistake? Turn (eq:zero-errors) round, exactly, without $3/n$. Two
+# numbers of pictures around the answer:
 
 # %%
 for n in (298, 299):
-    print(f"a judge that errs in 1 % reads {n} pictures without a mistake with probability {0.99**n:.5f}")
+    print(f"a classifier that errs in 1 % reads {n} pictures without a mistake with probability {0.99**n:.5f}")
 assert 0.99**299 < 0.05 < 0.99**298
 
 
@@ -1497,7 +1498,7 @@ check(pictures_to_check)
 # - The receptive field grows with depth, what counts in it only with the square root. Strides multiply both.
 # - Normalisation keeps the size of numbers, in training by the batch and in use by running means: `eval()`.
 # - Shortcuts put the identity into the gradient, and deep networks learn.
-# - Features come from before the classifier. A judge's error bounds what it can tell: no error in $n$ means up to
+# - Features come from before the last layer. A classifier's error bounds what it can tell: no error in $n$ means up to
 #   $3/n$, and it knows only the world that it was trained on.
 
 # %% [markdown]
@@ -1523,8 +1524,8 @@ check(pictures_to_check)
 #
 # </details>
 #
-# **3.** Two generators are judged on 1,000 pictures each: 0.941 and 0.944 match. The judge's verdicts are wrong in 0.2
-# % of the cases. Is the second one better?
+# **3.** Two generators are measured on 1,000 pictures each: 0.941 and 0.944 match. The classifier's answers are wrong
+# in 0.2 % of the cases. Is the second one better?
 #
 # <details><summary>Answer</summary>
 #

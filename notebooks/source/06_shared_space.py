@@ -9,7 +9,8 @@
 #
 # **You will be able to**
 #
-# - bring pictures and sentences into one space, where partners lie near each other, by a loss that you can derive;
+# - bring pictures and sentences into one space, where matching pairs lie near each other, by a loss that you can
+#   derive;
 # - say what such a space has learned and what it has not, by recall, by hard questions and by its modality gap;
 # - join a picture and a sentence in four ways, compare them fairly, and measure who really uses the text.
 #
@@ -80,15 +81,16 @@ assert fits[best[0]]
 # %% [markdown]
 # ## Two maps into one space
 #
-# Give each side a map: $f$ turns a picture into a vector, $g$ turns a sentence into a vector of the same length. Nobody
-# says where a picture should land. We only say who belongs together:
+# Give each side a map: $f$ turns a picture into a vector, $g$ turns a sentence into a vector of the same length. In
+# papers $f$ is the **image encoder**, $g$ the **text encoder**, and what they give are **embeddings**. Nobody says
+# where a picture should land. We only say who belongs together:
 #
-# - a picture and its own caption are **partners**: pull them together;
-# - a picture and the caption of another picture are **strangers**: push them apart.
+# - a picture's own caption is its **positive**: pull the two together;
+# - the captions of all other pictures in the batch are its **negatives**: push them away.
 #
-# Pulling alone is not enough. If both maps send everything to one point, all partners meet, and nothing is learned. The
-# strangers are what keeps the space open. And nobody has to label a stranger: in a batch of $N$ pairs every picture has
-# $N - 1$ of them for free.
+# Pulling alone is not enough. If both maps send everything to one point, all positives are met, and nothing is learned.
+# The negatives are what keeps the space open. And nobody has to label a negative: in a batch of $N$ pairs every picture
+# has $N - 1$ of them for free. Learning from positive and negative pairs is **contrastive learning**.
 #
 # ## Directions only
 #
@@ -119,13 +121,14 @@ assert torch.allclose(cosines(longer, g), s)
 assert not torch.allclose(longer @ g.T, f @ g.T)
 
 # %% [markdown]
-# Partners stand on the diagonal. These vectors are random, so the diagonal is not special.
+# The positives stand on the diagonal. These vectors are random, so the diagonal is not special.
 #
 # ## The loss is a multiple-choice test
 #
 # Show picture $i$ and all $N$ captions of the batch: which one is its own? Turn the row $s_{i1}, \dots, s_{iN}$ into
 # probabilities by a softmax, and take the cross-entropy of the right answer, which is number $i$. Cosines lie within
-# $[-1, 1]$, too close together for a sharp answer, so they are first divided by a **temperature** $\tau$, such as 0.07.
+# $[-1, 1]$, too close together for a sharp answer, so they are first divided by a **temperature** $\tau$, such as 0.07:
+# $s_{ij} / \tau$ are the **logits** of the softmax.
 #
 # $$ \mathcal{L}_{x \to y} = -\frac{1}{N} \sum_{i=1}^{N}
 #    \log \frac{\exp(s_{ii} / \tau)}{\sum_{j=1}^{N} \exp(s_{ij} / \tau)} \label{eq:info-nce} $$
@@ -172,7 +175,7 @@ assert abs(info_nce(s, tau) - info_nce(s.T, tau)) > 0.01
 # $$ \frac{\partial \mathcal{L}}{\partial s_{ij}} = \frac{p_{ij} + q_{ij} - 2 \, \mathbb{1}[i = j]}{2 N \tau}
 #    \label{eq:clip-gradient} $$
 #
-# Run (eq:clip-gradient), and let autograd judge it.
+# Run (eq:clip-gradient), and let autograd check it.
 
 # %%
 p, q, one = (s / tau).softmax(dim=1), (s / tau).softmax(dim=0), torch.eye(5)
@@ -186,12 +189,12 @@ assert (slope.diagonal() < 0).all()
 assert (slope - slope.diagonal().diag() >= 0).all()
 
 # %% [markdown]
-# A descent step goes against the slope. So every partner is pulled (negative on the diagonal), every stranger is
-# pushed, and a stranger is pushed as hard as it is mistaken for the partner. Confusing strangers teach the most.
-# Remember that; it comes back.
+# A descent step goes against the slope. So every positive is pulled (on the diagonal the slope is below 0), every
+# negative is pushed, and a negative is pushed as hard as it is mistaken for the positive. Confusing ones, the **hard
+# negatives**, teach the most. Remember that; it comes back.
 #
 # From similarities to vectors. By the chain rule $\partial \mathcal{L} / \partial u_i = \sum_j \frac{\partial
-# \mathcal{L}}{\partial s_{ij}} v_j$: a sum of captions, the partner with a minus. But $f_i$ can only turn $u_i$, not
+# \mathcal{L}}{\partial s_{ij}} v_j$: a sum of captions, the positive with a minus. But $f_i$ can only turn $u_i$, not
 # stretch it. The part along $u_i$ is taken away, and a long $f_i$ turns slowly:
 #
 # $$ \frac{\partial \mathcal{L}}{\partial f_i} = \frac{1}{\lVert f_i \rVert} \left( I - u_i u_i^\top \right)
@@ -245,18 +248,18 @@ for name, pair in {"before": start, "after": (f, g)}.items():
     negatives = (s.sum() - s.trace()) / (8 * 7)
     positives = s.diagonal().mean()
     print(
-        f"{name:6} loss {clip_loss(s, 0.2):.2f}, mean cosine of partners {positives:.2f}, of strangers {negatives:.2f}"
+        f"{name:6} loss {clip_loss(s, 0.2):.2f}, mean cosine of positives {positives:.2f}, of negatives {negatives:.2f}"
     )
 assert s.diagonal().min() > 0.9
 
 # %% [markdown]
-# Dots are pictures, crosses their captions, drawn a little further out. Partners have met, and the pairs keep their
-# distance from each other, as there is room for eight on a circle.
+# Dots are pictures, crosses their captions, drawn a little further out. Each picture has met its caption, and the pairs
+# keep their distance from each other, as there is room for eight on a circle.
 #
 # ## Temperature
 #
-# How hard is a confusing stranger pushed? Take a picture whose partner has cosine 0.8, and strangers with 0.7, 0.4
-# and 0. Each stranger's share of the push is its probability among the strangers.
+# How hard is a hard negative pushed? Take a picture whose positive has cosine 0.8, and negatives with 0.7, 0.4 and 0.
+# Each negative's share of the push is its probability among the negatives.
 
 # %%
 row = torch.tensor([0.8, 0.7, 0.4, 0.0])
@@ -267,15 +270,15 @@ for tau in (1.0, 0.3, 0.07, 0.01):
 assert push[0] / push.sum() > 0.999
 
 # %% [markdown]
-# With a high temperature all strangers are pushed alike, even those that are far away, and the loss stays high
-# although the answer is right. With a low one only the nearest counts: sharp, but noisy, since a single pair decides.
-# CLIP does not choose; it learns $\tau$ with the rest. The loss depends on $s / \tau$ alone, so
+# With a high temperature all negatives are pushed alike, even those that are far away, and the loss stays high although
+# the answer is right. With a low one only the nearest counts: sharp, but noisy, since a single pair decides. CLIP does
+# not choose; it learns $\tau$ with the rest. The loss depends on $s / \tau$ alone, so
 #
 # $$ \frac{\partial \mathcal{L}}{\partial \tau} =
 #    -\frac{1}{\tau} \sum_{i,j} \frac{\partial \mathcal{L}}{\partial s_{ij}} \, s_{ij}
 #    \label{eq:temperature-gradient} $$
 #
-# While partners win, the sum is negative, the derivative positive, and descent cools the space down.
+# While the positives win, the sum is negative, the derivative positive, and descent cools the space down.
 
 # %%
 tau = torch.tensor(0.2, dtype=torch.double, requires_grad=True)
@@ -296,15 +299,16 @@ assert by_formula > 0
 # because it needs probabilities that nobody knows. But a test whose score we know needs information to be passed.
 #
 # Play the test with honest rules. A place $J$ among $1, \dots, N$ is drawn at random. Draw a pair $(x, y_J)$, and fill
-# the other places with captions drawn independently. You see $x$ and the list $y_{1:N}$; which place holds the partner?
-# No guesser has a smaller expected cross-entropy than the one who knows the true probabilities; there it is an entropy:
+# the other places with captions drawn independently. You see $x$ and the list $y_{1:N}$; which place holds the
+# positive? No guesser has a smaller expected cross-entropy than the one who knows the true probabilities; there it is
+# an entropy:
 #
 # $$ \mathbb{E}[\mathcal{L}_{x \to y}] \;\ge\; H(J \mid x, y_{1:N}) = \log N - I(J ; x, y_{1:N}) \label{eq:guessing} $$
 #
 # because $H(J) = \log N$. Now split what $J$ has to do with what is seen. Before $x$ is shown, the list is $N$ captions
 # drawn alike, whatever $J$ is, so $I(J ; y_{1:N}) = 0$ and all that is known of $J$ comes with $x$. By the chain rule
 # of information that is $I(J ; x \mid y_{1:N}) = I(x ; J, y_{1:N}) - I(x ; y_{1:N})$. And whoever knows $J$ and the
-# list knows the partner $y_J$, and nothing else in the list has to do with $x$: $I(x ; J, y_{1:N}) = I(x ; y)$.
+# list knows the positive $y_J$, and nothing else in the list has to do with $x$: $I(x ; J, y_{1:N}) = I(x ; y)$.
 # Together,
 #
 # $$ I(J ; x, y_{1:N}) = I(x ; y) - I(x ; y_{1:N}) \label{eq:list-information} $$
@@ -446,22 +450,23 @@ print("the lesson and the package agree")
 # ## The space of scenes
 #
 # `mmgen train shared-space` trained the space that answered at the top of this page, in a few minutes on one thread.
-# What goes in is frozen: regions from the recogniser of lesson 3, words from lesson 4. Two small readers learn:
+# What goes in is frozen: regions from the classifier of lesson 3 (`recogniser`), words from lesson 4. Two small
+# encoders learn:
 #
-# - **pictures**: nine windows look at parts of the 8x8 regions; a matrix takes what they see to 64 numbers;
-# - **captions**: each word looks at its two neighbours, gets a code of its place, and then looks at all other words by
-#   the self-attention of lesson 5, twice; the mean over the words goes to 64 numbers by a matrix.
+# - the **image encoder**: nine windows look at parts of the 8x8 regions; a matrix takes what they see to 64 numbers;
+# - the **text encoder**: each word looks at its two neighbours, gets a code of its place, and then looks at all other
+#   words by the self-attention of lesson 5, twice; the mean over the words goes to 64 numbers by a matrix.
 #
-# How well do partners find each other? Sort all $N$ captions by their similarity to picture $i$. **Recall at k** is the
-# share of pictures whose own caption is among the first $k$:
+# How well do pictures and captions find each other? Sort all $N$ captions by their similarity to picture $i$. **Recall
+# at k** is the share of pictures whose own caption is among the first $k$:
 #
 # $$ \mathrm{R@}k = \frac{1}{N} \sum_{i=1}^{N}
 #    \mathbb{1}\bigl[\, \lvert \{ j \ne i : s_{ij} \ge s_{ii} \} \rvert < k \,\bigr] \label{eq:recall-at-k} $$
 #
-# Ties count against the partner: a space that gives all captions one score finds nothing. Chance is $k / N$,
-# here one in a thousand for $k = 1$. Run
-# (eq:recall-at-k) on the thousand held-out compositions, in both directions. A share of 1,000 trials is known only
-# roughly; the brackets hold Wilson's interval of 95 %, which never leaves the range from 0 to 1.
+# Ties count against the positive: a space that gives all captions one score finds nothing. Chance is $k / N$, here one
+# in a thousand for $k = 1$. Run (eq:recall-at-k) on the thousand held-out compositions, in both directions. A share of
+# 1,000 trials is known only roughly; the brackets hold Wilson's interval of 95 %, which never leaves the range from 0
+# to 1.
 
 # %%
 generator = torch.Generator().manual_seed(2)
@@ -469,7 +474,7 @@ captions = [scenes.caption(scene, generator) for scene in gallery]
 
 
 def recall(s, k):  # (eq:recall-at-k)
-    before = (s >= s.diagonal()[:, None]).sum(dim=1) - 1  # the partner itself is no rival
+    before = (s >= s.diagonal()[:, None]).sum(dim=1) - 1  # the positive itself is no rival
     return (before < k).double().mean().item()
 
 
@@ -525,9 +530,9 @@ assert 5.1 < information_bound(loss, 200) < math.log(200)
 # - **changed**: one object has another shape, colour, size or style;
 # - **swapped**: the two objects have exchanged one of these. In the plainest sentence not a single word is new.
 #
-# And ask three spaces. One you know. The second was trained alike, but its reader takes the mean of the words and no
-# more: a bag. The third reads as the first does, but in its training a batch never held a scene together with its
-# swapped neighbour.
+# And ask three spaces. One you know. The second was trained alike, but its text encoder takes the mean of the words and
+# no more: a bag. The third has the text encoder of the first, but in its training a batch never held a scene together
+# with its swapped neighbour: there were no hard negatives.
 
 # %%
 from mmgen_course.scenes.hard_negatives import change_one, hard_negative_pairs, swap_one
@@ -583,15 +588,15 @@ assert min(bag["changed"], easy["changed"]) > ours["changed"] > 0.9
 
 # %% [markdown]
 # By recall, the best of the three is the one with the easy batches, and the bag is as good as ours. Yet these two do
-# not know which colour belongs to which object; they are right about as often as a coin. The bag cannot know: its
-# reader gets the same input for both plain captions. The third could, as it has the very reader of the first, and it
-# hardly learned to. Among captions drawn at random a bag of words is enough to win, and a loss asks for no more than it
-# takes to win. (eq:clip-gradient) said so: confusing strangers teach the most, and there were none.
+# not know which colour belongs to which object; they are right about as often as a coin. The bag cannot know: its text
+# encoder gets the same input for both plain captions. The third could, as it has the very text encoder of the first,
+# and it hardly learned to. Among captions drawn at random a bag of words is enough to win, and a loss asks for no more
+# than it takes to win. (eq:clip-gradient) said so: hard negatives teach the most, and there were none.
 #
 # Nor is the cure free. Against the easy batches, ours gives away a little of the other two numbers.
 #
 # Large models have the same gap. Yuksekgonul et al. (below) found CLIP and others near chance on captions whose words
-# had changed places, and proposed the same cure: put the hard strangers into the batch.
+# had changed places, and proposed the same cure: put the hard negatives into the batch.
 
 # %%
 circle_above = scenes.parse("a large flat red circle above a large flat blue square on a light background").scene()
@@ -682,10 +687,10 @@ for tau in (1.0, 0.3, 0.1, 0.03):
 assert gap_after(0.3)[0] < 0.05 < 1.3 < gap_after(0.03)[0]
 
 # %% [markdown]
-# All four are perfect by recall. With a low temperature the partners soon win, the loss is next to nothing, and no
-# force is left that would bring the clouds together. With a high one strangers push on until all directions are in use.
-# So a gap is no fault of the space, as long as you only ask who is nearest across the gap. It is one if you mix the
-# two, for example by sorting pictures and captions into one list.
+# All four are perfect by recall. With a low temperature the positives soon win, the loss is next to nothing, and no
+# force is left that would bring the clouds together. With a high one the negatives push on until all directions are in
+# use. So a gap is no fault of the space, as long as you only ask who is nearest across the gap. It is one if you mix
+# the two, for example by sorting pictures and captions into one list.
 
 # %% [markdown]
 # ## Four ways to join
@@ -779,10 +784,10 @@ print("first region, first head, weights of the words:", A[0, 0].detach().numpy(
 #
 # Which is best? A comparison is fair only if nothing but the fusion differs. So each of the four gets
 #
-# - the same question: **is this caption true of this picture?** with captions that are false in one attribute only, or
-#   with one attribute swapped between the two objects;
-# - the same frozen features: 4x4 regions, and words in their context, from the caption reader above;
-# - the same head behind it: two linear layers at each region, a mean over the regions, one number $z$;
+# - the same question: **is this caption true of this picture?** The false captions are wrong in one attribute only, or
+#   have one attribute swapped between the two objects. Papers call this image-text matching;
+# - the same frozen features: 4x4 regions, and words in their context, from the text encoder above;
+# - the same head behind it: two linear layers at each region, a mean over the regions, one logit $z$;
 # - the same data, steps, optimiser and seeds, and **the same number of parameters**: who needs more for itself gets a
 #   narrower head.
 
@@ -865,8 +870,8 @@ assert all(abs(mean - 0.5) < 0.015 for key, (mean, _) in cells.items() if key[1]
 #
 # What is not found: that one of them fails. From first to last it is a few points, and at unequal sizes nobody could
 # say whether these come from the fusion or from the parameters. Nor does this settle more than it asked: one task, one
-# size, one set of frozen features. The words come from a reader that was trained to be averaged, which should favour
-# the three that average.
+# size, one set of frozen features. The words come from a text encoder that was trained to be averaged, which should
+# favour the three that average.
 
 # %% [markdown]
 # Is it luck? Compare by seed: all four started from the same questions with the same five seeds, so take differences
@@ -894,7 +899,7 @@ for other, question in product(("concat", "FiLM", "convolution"), ("changed", "s
 # - **Shuffled in training**: orange in the figure. All four fall to one half. So nothing but the true pairing of
 #   picture and caption taught them anything: no side leaks the answer.
 # - **Shuffled in the test**: a matcher that was trained on true captions gets the caption of another question.
-# - **Text share.** Let $z_i^+$ be the output for picture $i$ with its true caption and $z_i^-$ with the false one. How
+# - **Text share.** Let $z_i^+$ be the logit for picture $i$ with its true caption and $z_i^-$ with the false one. How
 #   much of the variance of $z$ is left when the picture is fixed?
 #
 # $$ T = \frac{\mathbb{E}\left[ \mathrm{Var}(z \mid x) \right]}{\mathrm{Var}(z)}, \qquad
@@ -964,9 +969,9 @@ assert max(abs(p - 0.5) for p in live["shuffled"].values()) < 0.05
 # ## Ask for a picture
 #
 # Type a sentence: the four nearest pictures of the thousand answer, with their cosines; a star marks those that the
-# sentence is true of. Exchange *orange* and *green*, then choose another reader: which of the three notices? Leave out
-# *on a dark background*, then more. All training sentences said everything, so a short one is a kind of sentence that
-# these readers never met. And what happens with a word that has no vector?
+# sentence is true of. Exchange *orange* and *green*, then choose another text encoder: which of the three notices?
+# Leave out *on a dark background*, then more. All training sentences said everything, so a short one is a kind of
+# sentence that these encoders never met. And what happens with a word that has no vector?
 
 
 # %%
@@ -990,7 +995,7 @@ def answer(sentence, reader):
 
 # %%
 asked = "a small striped orange circle left of a large flat green diamond on a dark background"
-reader = ipywidgets.Dropdown(options=list(spaces), description="reader")
+reader = ipywidgets.Dropdown(options=list(spaces), description="encoder")
 widgets.explorer(answer, sentence=widgets.text("Sentence", asked), reader=reader)
 
 # %% [markdown]
@@ -1012,9 +1017,9 @@ print(f"{len(said)} captions of {len(words)} words, such as {digits[7].caption!r
 assert (len(said), len(words)) == (10, 12)
 
 # %% [markdown]
-# There is a trap. Among 128 digits drawn at random some thirteen share a caption. The loss calls all but one of them
-# strangers, and they are not. How low could the loss of a perfect reader get on such a batch? Where $n$ pictures share
-# a caption, nobody can do better than $1/n$.
+# There is a trap. Among 128 digits drawn at random some thirteen share a caption. The loss takes all but one of them
+# for negatives, and they are not: they are **false negatives**. How low could the loss of a perfect model get on such a
+# batch? Where $n$ pictures share a caption, nobody can do better than $1/n$.
 
 # %%
 batch = label[train][torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[:128]]
@@ -1087,7 +1092,7 @@ assert others > 0.9
 # %% [markdown]
 # ## Exercises
 #
-# Write the body of each function and run its cell, then the cell below it. `check` says what came and what was
+# Write the body of each function and run its cell, then the cell below it. `check` says what it got and what was
 # expected; where it knows the mistake, it names it. 12 points, 45 minutes; your progress is kept. Each answer stands
 # alone: it may use `torch`, `F` and whatever it imports itself, not the other functions of this lesson.
 #
@@ -1146,7 +1151,7 @@ def binding_scores(s):
     """Similarities (n, 2, 2), s[i, a, b] of picture a and caption b of pair i -> (text, image, group), three shares."""
     # BEGIN SOLUTION
     # A picture compares within its row, a caption within its column; "both" is asked of each pair before the mean.
-    # Whoever guesses is right on text in 1 of 4 pairs, and on group in 1 of 6: both partners must be the two largest
+    # Whoever guesses is right on text in 1 of 4 pairs, and on group in 1 of 6: both positives must be the two largest
     # of four numbers. Counted singly it would look like one half.
     # With >= a bag of words, which cannot tell the two captions apart, would get text right everywhere.
     own0, own1, a, b = s[:, 0, 0], s[:, 1, 1], s[:, 0, 1], s[:, 1, 0]
@@ -1160,12 +1165,12 @@ def binding_scores(s):
 check(binding_scores)
 
 # %% [markdown]
-# ### 3. More strangers for nothing
+# ### 3. More negatives for nothing
 #
 # 3 points, 12 minutes, difficulty 2 of 3.
 #
-# A larger batch is a harder test, and costs memory. But captions of earlier batches can be kept,
-# as vectors, to serve as further strangers. They are constants: what made them is gone, so **no gradient** may flow to
+# A larger batch is a harder test, and costs memory. But captions of earlier batches can be kept, as vectors, to serve
+# as further negatives: a **memory bank**. They are constants: what made them is gone, so **no gradient** may flow to
 # them. The loss is (eq:info-nce), from picture to caption only, with $n + m$ candidates for each picture: the $n$
 # captions of the batch and the $m$ remembered ones. The vectors come in any length, and scores are cosines divided by
 # $\tau$. Return the loss; `check` looks at its gradients, too. One picture by hand, its own caption with cosine 0.8,
@@ -1182,7 +1187,7 @@ def info_nce_with_memory(f, g, memory, tau):
     """Pictures f, captions g (n, d), remembered captions (m, d), of any length; tau > 0 -> the loss."""
     # BEGIN SOLUTION
     # Only `memory` is cut off. Detach the joined candidates, and the captions of the batch would not learn either.
-    # The batch comes first, so candidate i is still the partner of picture i; behind the memory it would be m + i.
+    # The batch comes first, so candidate i is still the positive of picture i; behind the memory it would be m + i.
     # Remembered vectors are brought to length 1 like all others, or long ones would push harder.
     # log(n + m) - loss is the new ceiling of (eq:info-nce-bound), if the memory is drawn independently.
     u, candidates = F.normalize(f, dim=1), F.normalize(torch.cat([g, memory.detach()]), dim=1)
@@ -1194,15 +1199,15 @@ def info_nce_with_memory(f, g, memory, tau):
 check(info_nce_with_memory)
 
 # %% [markdown]
-# ### 4. Strangers that are none
+# ### 4. False negatives
 #
 # 4 points, 15 minutes, difficulty 3 of 3.
 #
-# In a batch of digits several pictures share a caption, and (eq:info-nce) pushes them apart. Make
-# all of them right: where $k$ of the $n$ captions of a question are right, each should get the probability $1/k$. So
-# the loss of a question is the cross-entropy with these shares for the truth. The mean runs over the $n$ questions of
-# each kind, then over both kinds, as in (eq:clip-loss); scores are cosines divided by $\tau$. One question by hand,
-# where the first two of four captions are right:
+# In a batch of digits several pictures share a caption, and (eq:info-nce) pushes them apart as if they were negatives.
+# Make all of them positives: where $k$ of the $n$ captions of a question are right, each should get the probability
+# $1/k$. So the loss of a question is the cross-entropy with these shares for the truth. The mean runs over the $n$
+# questions of each kind, then over both kinds, as in (eq:clip-loss); scores are cosines divided by $\tau$. One question
+# by hand, where the first two of four captions are right:
 
 # %%
 for p in ([0.4, 0.3, 0.2, 0.1], [0.7, 0.1, 0.1, 0.1], [0.5, 0.5, 0.0, 0.0]):
@@ -1216,7 +1221,7 @@ def twins_loss(f, g, caption, tau):
     # The truth of row i is 1/k where the caption's number is that of i. The table of who equals whom is symmetric, so
     # the same truth serves both ways; the two softmaxes differ.
     # The logarithm stands inside the mean over right answers: (0.7, 0.1) costs more than (0.4, 0.3). The logarithm of
-    # their sum would be content with one of them. A perfect reader pays log k, not 0.
+    # their sum would be content with one of them. A perfect model pays log k, not 0.
     scores = F.cosine_similarity(f[:, None], g, dim=-1) / tau  # (n, n)
     same = caption[:, None] == caption  # (n, n)
     truth = same / same.sum(dim=1, keepdim=True)
@@ -1230,15 +1235,15 @@ check(twins_loss)
 # %% [markdown]
 # ## What to remember
 #
-# - A shared space is two maps and one rule: partners together, strangers apart. Only directions count.
-# - InfoNCE is a multiple-choice test with $N$ answers. Its gradient is "probability minus truth", so the most confusing
-#   strangers teach the most.
+# - A shared space is two encoders and one rule: positives together, negatives apart. Only directions count.
+# - InfoNCE is a multiple-choice test with $N$ answers. Its gradient is "probability minus truth", so hard negatives
+#   teach the most.
 # - $\log N$ minus the loss is a lower bound on mutual information, and never more than $\log N$.
-# - Recall says that partners find each other among strangers. It does not say that word order was read: ask with hard
+# - Recall says that the positive is found among the negatives. It does not say that word order was read: ask with hard
 #   negatives.
 # - Concatenation adds, FiLM scales and shifts, convolution looks around, attention picks words. They differ less than
 #   their names; compare them at equal size, over several seeds, and with captions shuffled.
-# - Strangers must be false. Equal captions in a batch spoil the loss.
+# - Negatives must be false. Equal captions in a batch are false negatives, and spoil the loss.
 
 # %% [markdown]
 # ## Three questions

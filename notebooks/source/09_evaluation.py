@@ -11,15 +11,15 @@
 #
 # - derive the usual metrics of generated pictures as estimators, each with its bias and its interval;
 # - cheat each of them, live, and name the one that catches the cheat;
-# - tell a generator that has learned from one that copies.
+# - tell a generator that has learned from one that has memorised its training pictures.
 #
 # 65 minutes. You need lessons 3 and 6, variance and covariance, eigenvalues.
 
 # %% [markdown]
-# ## Which painter is better?
+# ## Which generator is better?
 #
-# Two painters were given the same 240 captions. Each caption names a shape, a colour and a background, and leaves size,
-# style and place to the painter. We know what a good painter would draw: scenes that fit, all equally often.
+# Two generators were given the same 240 captions. Each caption names a shape, a colour and a background, and leaves
+# size, style and place to the generator. We know what a good generator would draw: scenes that fit, all equally often.
 
 # %%
 import math
@@ -67,9 +67,9 @@ asked = choose(captions)
 good = scenes.render(asked, generator=generator)
 
 # %% [markdown]
-# Painter A draws honestly, then adds noise. Painter B begins with noise, and in 20 steps changes its pixels so that the
-# judge of lesson 3 is pleased: its features shall be those of a good picture, its verdict what was asked. You met this
-# trick in lesson 3.
+# Generator A draws honestly, then adds noise. Generator B begins with noise, and in 20 steps changes its pixels so that
+# the scene classifier of lesson 3 (`recogniser`) is pleased: its features shall be those of a good picture, its answer
+# what was asked. You met this trick in lesson 3: B makes adversarial examples.
 
 # %%
 classifier = load_classifier().requires_grad_(False)
@@ -108,10 +108,10 @@ assert fids[0] > 0.5 > 1.4 * fids[1]
 assert evaluate.caption_match(b, captions).share.value > 0.98
 
 # %% [markdown]
-# FID is the metric that most papers on generated pictures report; smaller is better. By FID painter B wins, and the
-# judge finds no fault in it either. Nobody who looks would agree. So what does such a number say, when can it be
-# trusted, and what must stand beside it? To find out we need painters whose truth is *known*. Our world has a renderer:
-# we can build as many as we like, with any fault.
+# FID is the metric that most papers on generated pictures report; smaller is better. By FID generator B wins, and the
+# classifier finds no fault in it either. Nobody who looks would agree. So what does such a number say, when can it be
+# trusted, and what must stand beside it? To find out we need generators whose truth is *known*. Our world has a
+# renderer: we can build as many as we like, with any fault.
 
 # %% [markdown]
 # ## A metric is an estimator
@@ -125,9 +125,9 @@ assert evaluate.caption_match(b, captions).share.value > 0.98
 #    = \left( \mathrm{E}[\hat\theta] - \theta \right)^2 + \mathrm{Var}(\hat\theta) \label{eq:estimator-error} $$
 #
 # The first term is the square of the **bias**. It is there in every repetition, and no error bar from repetitions shows
-# it. The second is the **variance**. Watch both: a painter who takes the wrong colour for exactly one picture in five,
-# judged by the share that is right, and an honest painter, judged by FID. The truth is 0.8 and 0. Repeat each 200
-# times, with 100 pictures.
+# it. The second is the **variance**. Watch both: a generator that takes the wrong colour for exactly one picture in
+# five, measured by the share that is right, and an honest generator, measured by FID. The truth is 0.8 and 0. Repeat
+# each 200 times, with 100 pictures.
 
 # %%
 pool = evaluate.classifier_features(honest(any_captions(3200)))  # 3,200 honest pictures
@@ -171,14 +171,15 @@ assert fids.min() > 0.02
 # ## Does the picture show what was said?
 #
 # The **caption match** is the share $m$ of pictures that show what their captions say. A person could count it. We let
-# the recogniser of lesson 3 read each picture, and ask whether what it read fits the caption. But the recogniser errs,
-# so the share $q$ that it accepts is not $m$. If a share $\varepsilon$ of its verdicts is wrong, then $|q - m| \le
-# \varepsilon$, (eq:classifier-error), whichever way it errs. We see $n$ of its verdicts. Lesson 3's Wilson interval
-# $[L, U]$ of these holds $q$ with 95 % confidence; so
+# the classifier read each picture, and ask whether what it read fits the caption. But the classifier errs, so the share
+# $q$ that it accepts is not $m$. If a share $\varepsilon$ of its answers is wrong, then $|q - m| \le \varepsilon$,
+# (eq:classifier-error), whichever way it errs. We see $n$ of its answers. Lesson 3's Wilson interval $[L, U]$ of these
+# holds $q$ with 95 % confidence; so
 #
 # $$ \left[\, \max(0,\, L - \varepsilon),\ \min(1,\, U + \varepsilon) \,\right] \label{eq:match-interval} $$
 #
-# holds $m$. Does it? Add up the chances of all counts for which it does, with a judge that errs as badly as it may.
+# holds $m$. Does it? Add up the chances of all counts for which it does, with a classifier that errs as badly as it
+# may.
 
 # %%
 from mmgen_course.evaluate import wilson
@@ -199,10 +200,10 @@ sizes = [100, 300, 1000, 3000]
 without, with_it = ([holds(0.8, 0.83, n, epsilon) for n in sizes] for epsilon in (0.0, 0.03))
 
 # %%
-alt = "How often the interval holds the truth, against n. With the judge's error always above 0.95; without it the "
-alt += "share falls from 0.9 to nearly nothing."
+alt = "How often the interval holds the truth, against n. With the classifier's error always above 0.95; without "
+alt += "it the share falls from 0.9 to nearly nothing."
 with show.figure(alt, height=2.4) as [axes]:
-    axes.semilogx(sizes, with_it, "o-", label="with the judge's error")
+    axes.semilogx(sizes, with_it, "o-", label="with the classifier's error")
     axes.semilogx(sizes, without, "o-", label="without")
     axes.axhline(0.95, color="grey", linestyle=":")
     axes.set(xlabel="pictures", ylabel="holds the truth", ylim=(-0.03, 1.05), xticks=sizes, xticklabels=sizes)
@@ -215,8 +216,9 @@ assert min(with_it) > 0.95
 assert without[-1] < 0.1
 
 # %% [markdown]
-# More pictures make the interval without the judge's error *worse*: it closes in on the wrong number. Our judge misread
-# 2 of 20,000 scenes. Wilson's upper end of that is its $\varepsilon$. On the painter whose truth is 0.8:
+# More pictures make the interval without the classifier's error *worse*: it closes in on the wrong number. Our
+# classifier misread 2 of 20,000 scenes. Wilson's upper end of that is its $\varepsilon$. On the generator whose truth
+# is 0.8:
 
 
 # %%
@@ -232,7 +234,7 @@ match = evaluate.caption_match(scenes.render(mistaken, generator=generator), cap
 # %%
 print("everything:", match.share)
 print({name: str(share) for name, share in match.attributes.items()})
-print(f"the judge's error is reckoned as {evaluate.CLASSIFIER_ERROR:.5f}")
+print(f"the classifier's error is reckoned as {evaluate.CLASSIFIER_ERROR:.5f}")
 assert match.share.low < 0.8 < match.share.high
 assert match.attributes["colour"].value == match.share.value < match.attributes["shape"].value == 1
 
@@ -240,9 +242,10 @@ assert match.attributes["colour"].value == match.share.value < match.attributes[
 # The interval holds 0.8, and the attributes say where the fault is. Captions are read by the parser of lesson 0, so
 # *crimson* counts as red, and what a caption leaves unsaid is free.
 #
-# There is a catch. The judge was measured on clean pictures, and $\varepsilon$ holds for pictures like these. Of
-# painter B's noise it accepted nearly all: there each verdict is wrong. So look at the pictures. If they are unlike
-# what the judge knows, let a person judge a hundred of them: that gives an $\varepsilon$ for *these* pictures.
+# There is a catch. The classifier was measured on clean pictures, and $\varepsilon$ holds for pictures like these. Of
+# generator B's noise it accepted nearly all: there each answer is wrong. So look at the pictures. If they are unlike
+# what the classifier knows, let a person look through a hundred of them: that gives an $\varepsilon$ for *these*
+# pictures.
 #
 # ## FID: the distance of two clouds
 #
@@ -315,10 +318,9 @@ assert abs(known - by_scipy) < 1e-6
 
 # %% [markdown]
 # **FID** is this distance between the features of real and of generated pictures, as if both were Gaussian. The
-# features of the original are 2,048 numbers of a network trained on photographs, Inception-v3. Ours are the 48 of the
-# judge's trunk.
-# (Why singular values? With fewer pictures than features a covariance is singular, and rounding makes some eigenvalues
-# of $S_1 S_2$ negative or complex. Singular values are real and at least zero, always.)
+# features of the original are 2,048 numbers of a network trained on photographs, Inception-v3. Ours are the 48 of our
+# classifier's trunk. (Why singular values? With fewer pictures than features a covariance is singular, and rounding
+# makes some eigenvalues of $S_1 S_2$ negative or complex. Singular values are real and at least zero, always.)
 
 # %% [markdown]
 # ### A stream of pictures
@@ -401,7 +403,7 @@ grown = bias(torch.ones(2048), 1000, 1000) / bias(torch.ones(48), 1000, 1000)
 print(f"2,048 features for 48, all of variance 1: {2048 / 48:.0f} times the features, {grown:,.0f} times the bias")
 
 # %% [markdown]
-# So FIDs at different $n$ cannot be compared. Here is the first cheat of this lesson: choose $n$. The blurred painter
+# So FIDs at different $n$ cannot be compared. Here is the first cheat of this lesson: choose $n$. The blurred generator
 # with 1,600 pictures beats the honest one with 30:
 
 # %%
@@ -441,7 +443,7 @@ for seed in range(60):
 # %%
 of_value, of_corrected = torch.tensor(plain).mean(0).tolist()
 print(f"held the truth: {sum(held)} of 60; bias {of_value:.1f}, corrected {abs(of_corrected):.1f}")
-print("honest painter:", evaluate.fid(pool[:960], pool[960:1200]))
+print("honest generator:", evaluate.fid(pool[:960], pool[960:1200]))
 assert sum(held) > 52
 assert abs(of_corrected) < 0.05 < 0.1 < of_value
 
@@ -451,7 +453,7 @@ assert abs(of_corrected) < 0.05 < 0.1 < of_value
 # ### What FID cannot see
 #
 # A metric sees of a picture what its features hold, nothing else. In ours, lesson 3 found hardly a channel that stands
-# for a shape. Here is a painter who draws a circle whenever a star is asked for:
+# for a shape. Here is a generator that draws a circle whenever a star is asked for:
 
 
 # %%
@@ -733,7 +735,7 @@ full = [scenes.caption(scene) for scene in asked]
 at_1 = evaluate.share(evaluate.ranks(similarity(full, good)) == 1)
 
 # %%
-print(f"honest painter: R-precision {r_precision(found, right):.1f}", end="; ")
+print(f"honest generator: R-precision {r_precision(found, right):.1f}", end="; ")
 print(f"all pictures equal: {r_precision(0 * found, right):.1f}")
 print("full captions: recall at 1", at_1)
 assert 0.3 < r_precision(found, right) < 0.6
@@ -741,12 +743,12 @@ assert r_precision(0 * found, right) == 0
 assert at_1.low > 0.8
 
 # %% [markdown]
-# The *honest* painter reaches about one half: for such short captions the space is no good judge. With full captions it
-# is. So the ceiling of this metric is not 1; it is what real pictures get. Measure that first, for every metric.
+# The *honest* generator reaches about one half: for such short captions the space is no good guide. With full captions
+# it is. So the ceiling of this metric is not 1; it is what real pictures get. Measure that first, for every metric.
 #
 # ## How many pictures does a caption have?
 #
-# A painter may know one picture for each caption and draw it again and again. **Diversity** is the distance of two
+# A generator may know one picture for each caption and draw it again and again. **Diversity** is the distance of two
 # pictures of one caption, mean over the pairs, then over the captions:
 #
 # $$ \text{diversity} = \frac{1}{C} \sum_{c=1}^{C} \frac{1}{n_c (n_c - 1)} \sum_{i \ne j}
@@ -770,19 +772,21 @@ assert diversity(evaluate.classifier_features(single)) < 1e-3
 assert evaluate.diversity(evaluate.classifier_features(good), captions).low > 0.5
 
 # %% [markdown]
-# ## Learned, or copied?
+# ## Learned, or memorised?
 #
-# The best pictures of all are the training pictures. A painter who keeps them in a drawer, and hands out one that fits
-# the caption, has learned nothing. Let $a_i$ be the distance from generated picture $i$ to its nearest training
-# picture, $b_j$ that of picture $j$, which is as real but was kept back from training. An honest painter's $a$ and $b$
-# come from the same source; a thief's $a$ are smaller. Count the pairs in which they are:
+# The best pictures of all are the training pictures. A generator that keeps them in a drawer, and hands out one that
+# fits the caption, has learned nothing: that is **memorisation**. Let $a_i$ be the distance from generated picture $i$
+# to its nearest training picture, $b_j$ that of picture $j$, which is as real but was kept back from training. An
+# honest generator's $a$ and $b$ come from the same source; a thief's $a$ are smaller. Count the pairs in which they
+# are:
 #
 # $$ U = \sum_{i, j} \left( [a_i < b_j] + \tfrac{1}{2} [a_i = b_j] \right), \qquad
 #    z = \frac{U - n m / 2}{\sqrt{n m\, (n + m + 1) / 12}} \label{eq:mann-whitney} $$
 #
-# This is the test of Mann and Whitney, used so by Meehan et al. If there is no difference, each split of the $n + m$
-# distances in $a$ and $b$ is equally likely. Then $U$ has the mean $nm/2$ and the variance below the root, and $z$ is
-# nearly normal. The drawer holds 960 training pictures, twelve for each of the 80 captions.
+# This is the test of Mann and Whitney, used so by Meehan et al. against what they call data-copying. If there is no
+# difference, each split of the $n + m$ distances in $a$ and $b$ is equally likely. Then $U$ has the mean $nm/2$ and the
+# variance below the root, and $z$ is nearly normal. The drawer holds 960 training pictures, twelve for each of the 80
+# captions.
 
 # %%
 drawer = honest(list(fitting) * 12)
@@ -823,8 +827,8 @@ assert abs(z["honest"]) < 3 < z["one copy in five"] < z["thief"]
 # %%
 three_each = torch.cat([good[:81:27], drawer[stolen][:81:27]])
 of_which = torch.cdist(small_pixels(three_each), small_pixels(drawer)).argmin(1)
-alt = "Six pictures, and below each the nearest training picture. The three of the honest painter have near relatives; "
-alt += "the three of the thief are equal to theirs."
+alt = "Six pictures, and below each the nearest training picture. The three of the honest generator are near theirs; "
+alt += "the three of the thief are equal to them."
 show.images(
     torch.cat([three_each, drawer[of_which]]), [*["honest"] * 3, *["thief"] * 3, *["nearest"] * 6], columns=6, alt=alt
 )
@@ -855,15 +859,15 @@ assert math.isclose(
 )
 test = memorisation(*(small_pixels(pictures) for pictures in (good, drawer, kept_back)))
 assert math.isclose(test.z, z["honest"], abs_tol=1e-6)
-print("the lesson and the package agree; honest painter:", test.closer)
+print("the lesson and the package agree; honest generator:", test.closer)
 
 # %% [markdown]
 # ## How each is gamed
 #
 # As soon as a number is a target, somebody finds the cheapest way to it. Here are the cheats, all for the same 240
-# captions. New ones are the **wild** painter, who has one picture for each caption, but adds noise of a different,
-# often huge, strength to every second one; the **deaf** one, who draws perfect scenes without reading the caption; and
-# the **thief with a mirror**, who turns each stolen picture left to right: still true of its caption, which says
+# captions. New ones are the **wild** generator, which has one picture for each caption, but adds noise of a different,
+# often huge, strength to every second one; the **deaf** one, which draws perfect scenes without reading the caption;
+# and the **thief with a mirror**, which turns each stolen picture left to right: still true of its caption, which says
 # nothing of the place.
 
 # %%
@@ -902,18 +906,18 @@ def score(pictures):
         "recall": among.recall,
         "coverage": covered.coverage,
         "diversity": evaluate.diversity(f, captions),
-        "copying": memorisation(small, in_drawer, outside).closer,
-        "copying, mirrored": memorisation(small, with_mirror, outside).closer,
+        "memorised": memorisation(small, in_drawer, outside).closer,
+        "memorised, mirrored": memorisation(small, with_mirror, outside).closer,
     }
 
 
 # %% [markdown]
 # *FID of pixels* is a second FID that uses no network: each picture shrunk to 4 by 4 pixels, 48 numbers. A cheat is
-# **caught** by a metric if its interval lies entirely on the bad side of the honest painter's.
+# **caught** by a metric if its interval lies entirely on the bad side of the honest generator's.
 
 # %%
 scores = {name: score(pictures) for name, pictures in candidates.items()}
-MORE_IS_WORSE = {"FID", "FID of pixels", "KID x 100", "copying", "copying, mirrored"}
+MORE_IS_WORSE = {"FID", "FID of pixels", "KID x 100", "memorised", "memorised, mirrored"}
 
 
 def caught(name, metric):
@@ -925,8 +929,8 @@ def caught(name, metric):
 from matplotlib.colors import ListedColormap
 
 CAUGHT = ListedColormap(["#F4F4F4", show.PALETTE[1]])
-alt = "A table of eleven painters by eleven metrics; orange cells are caught. The honest row has none, every other row "
-alt += "at least one. The thief is caught by copying alone, the deaf painter by the two metrics that read captions."
+alt = "A table of eleven generators by eleven metrics; orange cells are caught. The honest row has none, every other "
+alt += "row at least one. The thief is caught by memorisation alone, the deaf one by the two that read captions."
 metrics = list(scores["honest"])
 table = torch.tensor([[float(caught(name, metric)) for metric in metrics] for name in candidates])
 with show.figure(alt, width=8.6, height=4.2) as [axes]:
@@ -956,10 +960,10 @@ assert max(scores, key=lambda name: scores[name]["diversity"].value) == "deaf"
 assert not {*by["wrong colours"], *by["no stars"], *by["deaf"]} - {"caption match", "R-precision"}
 assert set(by["blurred"]) == {"recall", "coverage"}
 assert set(by["noisy"]) == {"FID", "KID x 100", "precision", "recall", "coverage"}
-assert set(by["thief"]) == {"copying", "copying, mirrored"}
-assert "copying" in by["one picture"]
-assert "copying" not in by["thief, mirror"]
-assert "copying, mirrored" in by["thief, mirror"]
+assert set(by["thief"]) == {"memorised", "memorised, mirrored"}
+assert "memorised" in by["one picture"]
+assert "memorised" not in by["thief, mirror"]
+assert "memorised, mirrored" in by["thief, mirror"]
 assert "caption match" not in by["nonsense"]
 assert scores["nonsense"]["FID"].high < scores["noisy"]["FID"].low
 assert scores["nonsense"]["FID of pixels"].low > 100 * abs(scores["honest"]["FID of pixels"].value)
@@ -968,20 +972,21 @@ assert scores["nonsense"]["FID of pixels"].low > 100 * abs(scores["honest"]["FID
 # Read it row by row.
 #
 # - **Wrong colours, no stars.** Only metrics that read captions notice. To all others the pictures are real ones.
-# - **Blurred.** The judge reads on undisturbed; recall and coverage fall. FID is too large, but with 240 pictures its
-#   interval is wide; above, 1,600 were enough.
-# - **Noisy.** Five metrics notice. The judge is not one of them.
+# - **Blurred.** The classifier reads on undisturbed; recall and coverage fall. FID is too large, but with 240 pictures
+#   its interval is wide; above, 1,600 were enough.
+# - **Noisy.** Five metrics notice. The classifier's caption match is not one of them.
 # - **One picture.** The cheapest way to a perfect caption match and a high precision. Recall, coverage and diversity
-#   fall. The copying test gives a false alarm: a picture without strays lies in the middle of all its relatives, near
-#   to each of them. Near is not copied: look.
+#   fall. The memorisation test gives a false alarm: a picture without strays lies in the middle of all its relatives,
+#   near to each of them. Near is not memorised: look.
 # - **Wild.** The large balls of its noise *raise the recall*, and diversity goes from nothing to above the honest one.
 #   Coverage, which has no generated balls, stays where it was.
 # - **Deaf.** Every metric that sees pictures alone finds it perfect, and its diversity is the highest of all. A
 #   conditional generator must be asked about its condition.
-# - **Thief.** Only the copying test speaks. The mirror silences it, until mirrored training pictures are counted as
-#   training pictures.
-# - **Nonsense.** Caption match 1.00, and a FID below that of the noisy pictures. It was made with the judge's gradient,
-#   so nothing that rests on the judge can be trusted. A number without any network catches it by a factor of hundreds.
+# - **Thief.** Only the memorisation test speaks. The mirror silences it, until mirrored training pictures are counted
+#   as training pictures.
+# - **Nonsense.** Caption match 1.00, and a FID below that of the noisy pictures. It was made with the classifier's
+#   gradient, so nothing that rests on the classifier can be trusted. A number without any network catches it by a
+#   factor of hundreds.
 #
 # Every cheat is caught, and no metric catches all. So the rules: report several, of different kinds; never train on the
 # one that you report; keep one secret from the generator; and show pictures that were not picked.
@@ -991,11 +996,11 @@ assert scores["nonsense"]["FID of pixels"].low > 100 * abs(scores["honest"]["FID
 #
 # Now the question that all this is for. The GAN of lesson 7 and the VAE of lesson 8 draw with the very same network,
 # trained in two ways. Both were trained on captions that name everything, so they are asked with such captions: 240
-# scenes like those in training, and 240 compositions that training never showed. The renderer plays the honest painter.
-# There is no drawer to steal from: training drew new pictures at every step.
+# scenes like those in training, and 240 compositions that training never showed. The renderer plays the honest
+# generator. There is no drawer to steal from: training drew new pictures at every step.
 #
-# A knob comes with every generator that is fed noise: multiply the noise by some number below 1, **truncation**. Small
-# noise stays near the middle, where the network has seen most. Does it help the VAE?
+# A knob comes with every generator that is fed noise: multiply the noise by some number, its **temperature**. Below 1
+# the noise stays near the middle, where the network has seen most. Does it help the VAE?
 
 # %%
 from mmgen_course.data.captioned_scenes import SingleObjectScenes
@@ -1009,7 +1014,7 @@ assert type(gan) is type(vae.decode)
 
 
 def from_noise(decode, size, temperature=1.0):
-    """A painter: a batch of captions -> pictures."""
+    """A generator: a batch of captions -> pictures."""
 
     def draw(batch):
         noise = temperature * torch.randn(len(batch.captions), size, generator=pairs.generator)
@@ -1083,20 +1088,22 @@ assert by_gan["precision"].high > by_vae["precision"].low
 # By most rows one could not tell the two from the renderer, also where they have to compose. The fault of both is
 # diversity: less than real pictures of one caption have. Here they part. In 4 by 4 pixels, which show where the object
 # is, how large and in what tint, two pictures of the GAN for one caption differ less than half as much as two of the
-# VAE: it nearly ignores its noise, as lesson 7 saw. In the judge's features it is almost as diverse as the VAE. So what
-# its noise still changes is fine detail, and not of the best kind: its precision is the lowest of the four, though the
-# intervals overlap. Had we reported the diversity of features alone, the GAN would have passed for nearly as varied.
+# VAE: it nearly ignores its noise, as lesson 7 saw. In the classifier's features it is almost as diverse as the VAE. So
+# what its noise still changes is fine detail, and not of the best kind: its precision is the lowest of the four, though
+# the intervals overlap. Had we reported the diversity of features alone, the GAN would have passed for nearly as
+# varied.
 #
 # With a twentieth of the noise nearly every number of the VAE stays where it was. One tells what happened: the
-# diversity is all but gone. It is the *one picture* painter of our list, made from a good generator by one factor, and
-# most tables would not show it. Whoever quotes a caption match owes the reader the truncation that it was measured at.
+# diversity is all but gone. It is the *one picture* generator of our list, made from a good generator by one factor,
+# and most tables would not show it. Whoever quotes a caption match owes the reader the temperature that it was measured
+# at.
 
 # %% [markdown]
 # ## Cheat yourself
 #
-# Choose a painter, the share of the pictures that it contributes (the others are honest), and how many there are.
-# Orange is what an honest painter with as many pictures would not get. How small a share of each stays hidden? Make $n$
-# small: which metrics go blind first?
+# Choose a generator, the share of the pictures that it contributes (the others are honest), and how many there are.
+# Orange is what an honest generator with as many pictures would not get. How small a share of each stays hidden? Make
+# $n$ small: which metrics go blind first?
 
 # %%
 order = torch.randperm(240, generator=generator)
@@ -1122,7 +1129,7 @@ def measure(chosen, candidate, fault):
         **evaluate.precision_recall(real_features, f)._asdict(),
         "coverage": evaluate.density_coverage(real_features, f).coverage,
         "diversity": evaluate.diversity(f, [captions[i] for i in chosen.tolist()]),
-        "copying": memorisation(small, in_drawer, outside).closer,
+        "memorised": memorisation(small, in_drawer, outside).closer,
     }
 
 
@@ -1158,7 +1165,7 @@ def cheat(candidate, percent, n):
 
 widgets.explorer(
     cheat,
-    candidate=ipywidgets.Dropdown(options=list(candidates), value="one picture", description="Candidate"),
+    candidate=ipywidgets.Dropdown(options=list(candidates), value="one picture", description="Generator"),
     percent=ipywidgets.IntSlider(50, 0, 100, 10, description="Percent"),
     n=ipywidgets.IntSlider(240, 40, 240, 20, description="Pictures"),
 )
@@ -1235,14 +1242,14 @@ assert evaluate.share(inside).high < 0.5
 # - **A missing tenth goes unseen.** Without any eights, FID, KID and recall cannot be told from those of the other
 #   half. Ask about the eights alone, and it is plain: most of them lie in nobody's balls. Whoever suspects a fault
 #   should ask about it, and not wait for a mean over everything.
-# - **Noise does not hurt recall.** Its balls are large: the wild painter, on real data. Precision falls.
-# - **A pixel's move is the largest fault of all.** No reader would mind it. The number speaks of the features as much
-#   as of the pictures.
+# - **Noise does not hurt recall.** Its balls are large: the wild generator, on real data. Precision falls.
+# - **A pixel's move is the largest fault of all.** Nobody who looks would mind it. The number speaks of the features as
+#   much as of the pictures.
 
 # %% [markdown]
 # ## Exercises
 #
-# Write the body of each function and run its cell, then the cell below it. `check` says what came and what was
+# Write the body of each function and run its cell, then the cell below it. `check` says what it got and what was
 # expected; where it knows the mistake, it names it. 12 points, 50 minutes; your progress is kept. You may rely on
 # `math`, `torch` and `wilson`.
 #
@@ -1281,14 +1288,14 @@ def fid_at_size(sizes, values, size):
 check(fid_at_size)
 
 # %% [markdown]
-# ### 2. Behind the judge
+# ### 2. Behind the classifier's errors
 #
 # 3 points, 12 minutes, difficulty 2 of 3.
 #
-# (eq:match-interval) supposes nothing but a bound of the judge's errors. Had a person gone
-# through many of its verdicts, you would know more: of *wrong* pictures it lets a share `passes` pass, and of *right*
-# ones it turns down a share `rejects`. Then the share $q$ that it accepts can be turned back into the share $m$ that is
-# right. For 900 right pictures and 100 wrong ones it accepts
+# (eq:match-interval) supposes nothing but a bound of the classifier's errors. Had a person gone through many of its
+# answers, you would know more: of *wrong* pictures it lets a share `passes` pass, its false positive rate, and of
+# *right* ones it turns down a share `rejects`, its false negative rate. Then the share $q$ that it accepts can be
+# turned back into the share $m$ that is right. For 900 right pictures and 100 wrong ones it accepts
 
 # %%
 passes, rejects = 0.05, 0.2
@@ -1303,10 +1310,10 @@ print(f"{accepted:.0f} of 1,000, though 900 are right")
 
 # %% tags=["exercise"]
 def share_behind_the_judge(hits, n, passes, rejects):
-    """The judge accepted hits of n pictures -> (m, low, high), three numbers from 0 to 1."""
+    """The classifier accepted hits of n pictures -> (m, low, high), three numbers from 0 to 1."""
     # BEGIN SOLUTION
     # q = m (1 - rejects) + (1 - m) passes is a line in m, from `passes` at m = 0 to 1 - rejects at m = 1. Solve it for
-    # m. The interval goes through the same line, end by end, and grows by 1 / (1 - passes - rejects): verdicts with
+    # m. The interval goes through the same line, end by end, and grows by 1 / (1 - passes - rejects): answers with
     # errors tell less. Wilson's interval about the corrected share would hide that, and be too narrow.
     # This is the estimator of Rogan and Gladen (1978), who counted the sick by a test that errs.
     shares = [(q - passes) / (1 - passes - rejects) for q in wilson(hits, n)]
@@ -1396,7 +1403,7 @@ check(coverage_of_kinds)
 # ## What to remember
 #
 # - A metric is an estimator. Ask for its bias, its variance, its interval; and what a real set of the same size gets.
-# - The judge's error widens the interval of the caption match, and no number of pictures narrows it again.
+# - The classifier's error widens the interval of the caption match, and no number of pictures narrows it again.
 # - FID compares two Gaussians in a space of features. Its bias falls like $1/n$ and grows like $d^2$: same $n$, or
 #   extrapolate. KID compares three moments, has no bias, and may be negative.
 # - Precision: are the pictures real ones? Recall, coverage: are all real ones there? Outliers make large balls, and
@@ -1419,7 +1426,7 @@ check(coverage_of_kinds)
 #
 # </details>
 #
-# **2.** A judge accepts 930 of 1,000 pictures. At most 2 % of its verdicts are wrong. What can you say of the share
+# **2.** A classifier accepts 930 of 1,000 pictures. At most 2 % of its answers are wrong. What can you say of the share
 # that matches? You may use that Wilson's interval for 930 of 1,000 is $[0.912, 0.944]$.
 #
 # <details><summary>Answer</summary>
@@ -1434,9 +1441,10 @@ check(coverage_of_kinds)
 #
 # <details><summary>Answer</summary>
 #
-# Whether it copies: a thief has all of these. Compare its distances to the training pictures with those of pictures
-# that were kept back, count mirrored and shifted training pictures as training pictures, and look at the nearest pairs.
-# Then, whether any of the metrics was used in training: nonsense can have them, too.
+# Whether it has memorised its training pictures: a thief has all of these. Compare its distances to the training
+# pictures with those of pictures that were kept back, count mirrored and shifted training pictures as training
+# pictures, and look at the nearest pairs. Then, whether any of the metrics was used in training: nonsense can have
+# them, too.
 #
 # </details>
 

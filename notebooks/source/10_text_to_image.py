@@ -53,13 +53,14 @@ for text in (captions[0], captions[1], captions[3]):
 assert not {"tiny", "crimson", "disc"} & {word for said in scenes.TRAINING_WORDS.values() for word in said}
 
 # %%
-small = F.avg_pool2d(drawn.images, 8)  # the judge of lesson 9 reads 32x32
+small = F.avg_pool2d(drawn.images, 8)  # the classifier of lesson 9 reads 32x32
 match = evaluate.caption_match(small, captions)
 print(f"pictures that show what the sentence says: {match.share.value:.0%}")
 assert match.share.value == 1
 
 # %% [markdown]
-# The painter was trained for minutes on one core of a laptop. Now take it apart.
+# What drew them is the **caption decoder**, the decoder for short: a conditional decoder, as in lesson 8, that attends
+# to each word of its caption. It was trained for minutes on one core of a laptop. Now take it apart.
 
 # %% [markdown]
 # ## The chain
@@ -70,10 +71,10 @@ assert match.share.value == 1
 # |---|---|---|---|
 # | tokens | a sentence | T words | 2 |
 # | GloVe | T words | T vectors of 50 numbers | 4 |
-# | reader | T vectors | T vectors that know their neighbours | 5, 6 |
-# | attention | 64 empty regions, T words | 64 regions that know what to draw | 5 |
+# | text encoder | T vectors | T vectors that know their neighbours | 5, 6 |
+# | cross-attention | 64 empty regions, T words | 64 regions that know what to draw | 5 |
 # | convolutions | 8x8 regions | for each pixel, shares of six colours | 3 |
-# | palette | six questions, T words | six colours | 5 |
+# | palette | six queries, T words | six colours | 5 |
 #
 # The first three links. Lesson 4's vectors are not equally long in all directions, and what a caption says lies in the
 # short ones, too; `whiten` gives all directions the same variance.
@@ -91,16 +92,17 @@ print(len(tokenize(sentence)), "words:", tuple(words.shape), "->", tuple(encoded
 assert words.shape == (1, 15, 50)
 
 # %% [markdown]
-# Why a reader? Both adjectives *red* and *blue* stand in the sentence, and both nouns. Which belongs to which is a
-# matter of order alone. The reader lets each word look at its neighbours first (a convolution of width 3), then at all
-# words (self-attention, twice). Afterwards the vector at *circle* can say that it is red, small and above.
+# Why a text encoder? Both adjectives *red* and *blue* stand in the sentence, and both nouns. Which belongs to which is
+# a matter of order alone. The text encoder lets each word look at its neighbours first (a convolution of width 3), then
+# at all words (self-attention, twice). Afterwards the vector at *circle* can say that it is red, small and above.
 
 # %% [markdown]
 # ### Regions ask words
 #
 # In lesson 5 words asked regions: where am I true? Here it is the other way round. The picture begins as a map of 8x8
-# regions that know their place, the noise $z$ and the mean of the words, in which red and blue are mixed. Region $r$
-# asks all words, as in lesson 5: a query $q_r$, a key $k_t$ and a value $v_t$ for each word,
+# regions that know their place, the latent variables $z$ and the mean of the words, in which red and blue are mixed.
+# Then come two cross-attention blocks. In each, region $r$ asks all words, as in lesson 5: a query $q_r$, a key $k_t$
+# and a value $v_t$ for each word,
 #
 # $$ o_r = \sum_{t=1}^{T} a_{rt} v_t, \qquad
 #    a_{rt} = \frac{\exp(q_r^\top k_t / \sqrt d)}{\sum_{s=1}^{T} \exp(q_r^\top k_s / \sqrt d)}
@@ -108,7 +110,7 @@ assert words.shape == (1, 15, 50)
 #
 # The sum below runs over the **words**: each region has one unit of attention to spend among them. Sum over the regions
 # instead, and a word would have one unit to spend on all places; then no second region could hear *circle* as loudly.
-# Run it with the painter's own weights, one of its four heads.
+# Run it with the decoder's own weights, one of its four heads.
 
 # %%
 z = torch.zeros(1, decoder.latents)
@@ -126,13 +128,13 @@ a = (q[..., head] @ k[..., head].mT / 16**0.5).softmax(dim=-1)  # (1, 64 regions
 o = a @ v[..., head]  # (1, 64, 16)
 
 # %%
-package = block(empty, encoded)[1][:, 0]  # (eq:regions-ask), head 0, as the painter computes it
+package = block(empty, encoded)[1][:, 0]  # (eq:regions-ask), head 0, as the decoder computes it
 print("each region spends", round(a.sum(-1).min().item(), 4), "to", round(a.sum(-1).max().item(), 4))
 assert torch.allclose(a, package, atol=1e-5)
 
 # %% [markdown]
-# After two such questions, each with convolutions between neighbours, where has each region looked? The mean over the
-# heads, at the second question:
+# After both blocks, each with convolutions between neighbours, where has each region looked? The mean over the heads,
+# in the second block:
 
 # %%
 image, weights = decoder.draw(z, encoded)
@@ -156,18 +158,18 @@ assert max(upper[t] for t in (7, 8, 9, 10)) < 0.3  # large striped blue square
 
 # %% [markdown]
 # (The share of the attention that a word gets from the upper half.) The words of the circle are asked for above, those
-# of the square below. Nobody told the painter where a word belongs: it found out because that draws the right picture.
+# of the square below. Nobody told the decoder where a word belongs: it found out because that draws the right picture.
 #
-# Still, take such maps for what they are. After the reader a word's vector holds what its neighbours say as well, so a
-# region that wants to know *red* may look at *circle*, or at *a*. A map says where a vector came from, not what it was
-# used for. Lesson 5 measured that; here the test is a change of the words, below.
+# Still, take such maps for what they are. After the text encoder a word's vector holds what its neighbours say as well,
+# so a region that wants to know *red* may look at *circle*, or at *a*. A map says where a vector came from, not what it
+# was used for. Lesson 5 measured that; here the test is a change of the words, below.
 
 # %% [markdown]
-# ### Painting by numbers
+# ### Mixing a palette
 #
 # How does a picture come out of 8x8 regions? Convolutions enlarge them to 32x32 and give each pixel $p$ six scores
 # $s_{pk}$. A softmax makes shares of them. And the six colours $c_k$ are six learned queries that ask the words, as the
-# regions do. The pixel is a mean of the colours:
+# regions do. The pixel is a mean of the colours. We call that **palette mixing**:
 #
 # $$ x_p = \sum_{k=1}^{6} \pi_{pk} c_k, \qquad
 #    \pi_{pk} = \frac{\exp s_{pk}}{\sum_{j=1}^{6} \exp s_{pj}} \label{eq:palette} $$
@@ -194,7 +196,7 @@ with show.figure(alt, columns=7, height=1.4) as [first, *others]:
 # %% [markdown]
 # ### Bigger than it learned
 #
-# The painter learned at 32x32. Enlarge a picture, and its edges blur. Enlarge the *scores* $s$ by a factor of $m$
+# The decoder learned at 32x32. Enlarge a picture, and its edges blur. Enlarge the *scores* $s$ by a factor of $m$
 # instead, and make them $m$ times as steep, then colour: an edge is where two scores cross, and it stays as sharp as it
 # was from one pixel to the next.
 #
@@ -223,11 +225,12 @@ assert edge(large) > 1.8 * edge(blurred)  # (eq:enlarged)
 # %% [markdown]
 # ## Train it
 #
-# The loss is (eq:conditional-elbo) of lesson 8, with the words as the condition $c$. The encoder sees the picture and
-# the caption and says in $z$ what the caption does not: how far the object strays from its place, how bright the light
-# is. Lesson 8 also found a trap: an encoder that is asked from the start tells everything, shape and colour, too, and
-# the painter never learns to read. So there are two acts. In the first, $z$ comes from the prior, and every bit has to
-# come from the words. Then the encoder joins in.
+# The loss is distortion plus rate: the negative of lesson 8's evidence lower bound, (eq:conditional-elbo), with the
+# words as the condition $c$. The encoder sees the picture and the caption and says in $z$ what the caption does not:
+# how far the object strays from its place, how bright the light is. Lesson 8 also found a trap: an encoder that is
+# asked from the start tells everything, shape and colour, too, and the decoder never learns to read. So there are two
+# acts. In the first, $z$ comes from the prior, and every bit has to come from the words. In the second it comes from
+# the encoder's approximate posterior.
 #
 # Watch it: the first rows are from training, the others from compositions that it never sees. In JupyterLab this takes
 # about five minutes on two cores, and you may stop it (the square in the tool bar) and go on. Where `MMGEN_FAST=1` is
@@ -271,9 +274,9 @@ assert sum(losses[-5:]) < sum(losses[:5])
 # %% [markdown]
 # ## Does it show what the sentence says?
 #
-# Lesson 9's number: the share of pictures in which the recogniser reads what the sentence names. Sentences from three
-# lists, one picture each: compositions of the training (other strays, other wording), held-out compositions, and
-# sentences in words that no training sentence held.
+# Lesson 9's number: the share of pictures in which the classifier (`recogniser`) reads what the sentence names.
+# Sentences from three lists, one picture each: compositions of the training (other strays, other wording), held-out
+# compositions, and sentences in words that no training sentence held.
 
 # %%
 QUESTIONS = ("shape", "colour", "size", "style", "position", "background")
@@ -300,7 +303,7 @@ for pairs, objects in ((0.0, "one object"), (1.0, "two objects")):
         print(f"{objects:11}, {kind:16}: {match.share.value:.3f} [{match.share.low:.3f}, {match.share.high:.3f}]")
 
 # %% [markdown]
-# And the painter that you trained above? (After 20 steps it can only draw a grey haze; 2,500 gave us 0.95 for either.)
+# And the decoder that you trained above? (After 20 steps it can only draw a grey haze; 2,500 gave us 0.95 for either.)
 
 # %% tags=["nbval-ignore-output"]
 from mmgen_course.recipes.text_to_image import draw
@@ -316,7 +319,7 @@ for objects in ("one object", "two objects"):
     print(f"{objects:11}:", {name: round(by[name].value, 3) for name in QUESTIONS})
 
 # %% [markdown]
-# The painter that ships is right in everything, also where it must compose. Look, since a number can be cheated (lesson
+# The decoder that ships is right in everything, also where it must compose. Look, since a number can be cheated (lesson
 # 9):
 
 # %%
@@ -341,7 +344,7 @@ match = evaluate.caption_match(halved, said)
 print(f"all {match.share.value:.2f} [{match.share.low:.2f}, {match.share.high:.2f}];", end=" ")
 print(", ".join(f"{name} {match.attributes[name].value:.2f}" for name in QUESTIONS))
 spread = [evaluate.diversity(evaluate.classifier_features(x), said).value for x in (halved, pipeline.draw(said).images)]
-print(f"diversity within a caption: {spread[0]:.2f} at 64x64, {spread[1]:.2f} at 32x32")
+print(f"diversity: {spread[0]:.2f} at 64x64, {spread[1]:.2f} at 32x32")
 assert match.share.low > 0.9
 assert min(spread) > 0
 
@@ -396,8 +399,8 @@ assert first_right <= 120
 # %% [markdown]
 # ## Order
 #
-# Two sentences of the same words. Beside the painter stands one that was trained in the same way with a reader that
-# takes the mean of the words, a **bag of words**.
+# Two sentences of the same words. Beside the decoder stands one that was trained in the same way with a text encoder
+# that takes the mean of the words, a **bag of words**.
 
 # %%
 
@@ -442,7 +445,7 @@ assert alone.low > 0.5
 # %% [markdown]
 # ## Words that it never read
 #
-# *Tiny*, *crimson*, *disc*: each attribute has a synonym that no training caption uses. The painter saw its vector for
+# *Tiny*, *crimson*, *disc*: each attribute has a synonym that no training caption uses. The decoder saw its vector for
 # the first time just now. Lesson 4 learned that vector from sentences in which *crimson* stands where *red* does, and
 # so it lies beside *red*. Whoever gives each word a vector of its own, and learns it from the captions (**one-hot**,
 # then a matrix), has nothing to say of a word that they do not hold.
@@ -460,7 +463,7 @@ new_words = [
 noise = torch.zeros(3, decoder.latents)
 by_glove = decoder(noise, *word_features(new_words, vectors))
 by_names = learned(noise, *word_features(new_words, names))
-alt = "Above, what the sentences say. Below, the pictures of the painter with learned vectors: wrong shapes or colours."
+alt = "Above, what the sentences say. Below, the pictures of the decoder with learned vectors: wrong shapes or colours."
 titles = [re.sub(" in the.*", "", text) for text in new_words] + ["one-hot"] * 3
 show.images(torch.cat([by_glove, by_names]).clamp(-1, 1), titles, alt=alt, columns=3)
 
@@ -480,7 +483,7 @@ assert score["GloVe", "new words"].low > 0.85
 # %% [markdown]
 # ## What the sentence leaves open
 #
-# *A striped star* says nothing of colour, size, place or ground. The painter was trained on captions that name
+# *A striped star* says nothing of colour, size, place or ground. The decoder was trained on captions that name
 # everything. Let one sentence become many: complete it at random to a full one, and draw that.
 #
 # $$ p(x \mid c) = \sum_{f} p(f \mid c)\, p(x \mid f) \label{eq:completion} $$
@@ -508,14 +511,16 @@ colours_said = [scenes.parse(text).objects[0].colour for text in stars.captions]
 assert len(set(colours_said)) >= 6
 
 # %% [markdown]
-# ## Truncation
+# ## Temperature
 #
-# The noise has its say, too: it moves and shades. Multiply it by a number $\tau$ before it goes in,
+# The latent variables have their say, too: they move and shade. They are drawn as noise $\varepsilon$ from the prior.
+# Multiply it by a number $\tau$, the **temperature**, before it goes in,
 #
 # $$ z = \tau \varepsilon, \qquad \varepsilon \sim \mathcal{N}(0, I) \label{eq:noise-temperature} $$
 #
-# and the pictures of one caption differ less; some published code has $\tau = 0.05$ and does not say why. What does it
-# buy? Draw 40 captions six times each.
+# and below 1 the pictures of one caption differ less. (Temperature is Glow's word for the factor; the **truncation** of
+# BigGAN is something else, a truncated normal: noise that lies too far out is drawn again.) Some published code has
+# $\tau = 0.05$ and does not say why. What does it buy? Draw 40 captions six times each.
 
 # %%
 many = [text for text in asked("new compositions", 0.0, 40) for _ in range(6)]
@@ -538,7 +543,7 @@ with show.figure(alt, width=5.6, height=2.8) as [axes]:
     for tau, x, y in zip(curve, xs, ys, strict=True):
         axes.annotate(f"{tau:g}", (x, y), xytext=(-4, -14), textcoords="offset points", size=8)
     axes.axvline(real_diversity.value, color="C2", linestyle=":", label="real pictures of one caption")
-    axes.set(xlabel="diversity within a caption", ylabel="caption match", ylim=(0, 1.08))
+    axes.set(xlabel="diversity", ylabel="caption match", ylim=(0, 1.08))
     axes.set_title("each point: its $\\tau$")
     axes.legend(loc="lower left", fontsize=8)
 
@@ -554,7 +559,7 @@ assert curve[6.0][0].high < 0.8
 # %% [markdown]
 # Small noise buys nothing here and costs nearly all of the diversity. At $\tau = 1$ the pictures of one caption are
 # half as diverse as real ones: lesson 8's trade, in which a stray that changes few pixels is not worth its nats. This
-# painter bears twice the noise nearly without an error, and is then as diverse as the world. With six times the noise
+# decoder bears twice the noise nearly without an error, and is then as diverse as the world. With six times the noise
 # it is asked for what training never asked for, and the pictures fall apart. Quote no caption match without its $\tau$.
 
 # %% [markdown]
@@ -625,7 +630,7 @@ for prompt in ("a beautiful landscape", "a group of people having fun"):
 # %% [markdown]
 # The pipeline refuses, names the words, and says what a model would need to draw them: vectors for them, and pictures
 # of what they mean. Nothing in 50 numbers about *landscape* tells a network how one looks. It would have drawn
-# *something*: a painter answers any vector. Here is what it draws if each unknown word is given the vector of a random
+# *something*: a decoder answers any vector. Here is what it draws if each unknown word is given the vector of a random
 # direction, and nobody checks:
 
 # %%
@@ -640,7 +645,7 @@ show.images(pictures, alt=alt)
 #
 # Where this course's chain comes from: a photograph of 256x256 pixels, a network's features of its regions, GloVe's
 # vectors of words, attention of words over regions. `backbone()` takes ResNet-18's features where its weights are on
-# this machine (`mmgen data fetch resnet-18`), else those of our recogniser; a region is 32x32 pixels.
+# this machine (`mmgen data fetch resnet-18`), else those of our classifier; a region is 32x32 pixels.
 
 # %%
 from mmgen_course.features.backbone import backbone, small_backbone
@@ -690,15 +695,15 @@ assert (orange["untrained"] * on_flower).sum() < 0.6
 # %% [markdown]
 # ## Exercises
 #
-# Write the body of each function and run its cell, then the cell below it. `check` says what came and what was
+# Write the body of each function and run its cell, then the cell below it. `check` says what it got and what was
 # expected; where it knows the mistake, it names it. 12 points, 47 minutes; your progress is kept.
 #
 # ### 1. Between drawings
 #
 # 2 points, 8 minutes, difficulty 1 of 3.
 #
-# A film that walks from one drawing to another needs noise in between. Mix $k$ noises, and the
-# mixture is too small: this is truncation that nobody asked for.
+# A film that walks from one drawing to another needs noise in between. Mix $k$ noises, and the mixture is too small:
+# this is a temperature below 1 that nobody asked for.
 
 # %%
 from mmgen_course.check import check
@@ -709,8 +714,8 @@ print(f"standard deviation: {one_noise.std():.2f} and {another.std():.2f}, three
 assert mixture.std() < 0.8
 
 # %% [markdown]
-# Mend it. Weights are above 0; only their proportions count, so 3 and 1 mean the same as 0.75 and 0.25. Then truncate
-# on purpose, as in (eq:noise-temperature). You may rely on `torch`.
+# Mend it. Weights are above 0; only their proportions count, so 3 and 1 mean the same as 0.75 and 0.25. Then multiply
+# by a temperature on purpose, as in (eq:noise-temperature). You may rely on `torch`.
 
 
 # %% tags=["exercise"]
@@ -734,9 +739,9 @@ check(blended_noise)
 #
 # 3 points, 12 minutes, difficulty 2 of 3.
 #
-# A painter heard *a striped star* and nothing else, and decided the rest by (eq:completion),
-# every scene with the same probability. Its caption match on longer captions is not 0: by luck some of its pictures
-# show them. A score means something only beside this number. By drawing:
+# A generator heard *a striped star* and nothing else, and decided the rest by (eq:completion), every scene with the
+# same probability. Its caption match on longer captions is not 0: by luck some of its pictures show them. A score means
+# something only beside this number. By drawing:
 
 # %%
 luck = torch.Generator().manual_seed(0)
@@ -863,15 +868,15 @@ check(WordsOrNothing)
 # %% [markdown]
 # ## What to remember
 #
-# - The chain: tokens, GloVe, a reader for order, regions that ask words, convolutions, a palette. Each link is a tensor
-#   with a shape that you can print.
+# - The chain: tokens, GloVe, a text encoder for order, cross-attention of regions to words, convolutions, palette
+#   mixing. Each link is a tensor with a shape that you can print.
 # - Attention sums over what is asked: the words. Each region spends one unit among them.
-# - First the painter must find everything in the caption; only then may an encoder help.
-# - Quote a caption match with its list (seen or new compositions, seen or new words), its interval, its truncation, and
-#   the diversity beside it.
-# - Order needs a reader, new words need vectors that were learned from language, an open sentence needs to be
-#   completed.
-# - A painter answers anything. Refuse what lies outside of its world.
+# - First the decoder must find everything in the caption; only then may an encoder help.
+# - Quote a caption match with its list (seen or new compositions, seen or new words), its interval, its temperature,
+#   and the diversity beside it.
+# - Order needs a text encoder that sees it, new words need vectors that were learned from language, an open sentence
+#   needs to be completed.
+# - A decoder answers anything. Refuse what lies outside of its world.
 
 # %% [markdown]
 # ## Three questions
@@ -892,7 +897,7 @@ check(WordsOrNothing)
 #
 # <details><summary>Answer</summary>
 #
-# So that the painter learns to draw what the caption says whatever $z$ is. Without it, the second act would begin with
+# So that the decoder learns to draw what the caption says whatever $z$ is. Without it, the second act would begin with
 # a new input that every layer has to learn to live with, and a picture drawn from the prior would be a case that no act
 # had trained.
 #
@@ -917,6 +922,7 @@ check(WordsOrNothing)
 # - A. Vaswani et al., *Attention Is All You Need*, NIPS 2017.
 # - J. Pennington, R. Socher, C. D. Manning, *GloVe: Global Vectors for Word Representation*, EMNLP 2014.
 # - A. Brock, J. Donahue, K. Simonyan, *Large Scale GAN Training for High Fidelity Natural Image Synthesis*, ICLR 2019:
-#   truncation.
+#   noise from a truncated normal.
+# - D. P. Kingma, P. Dhariwal, *Glow: Generative Flow with Invertible 1x1 Convolutions*, NeurIPS 2018: temperature.
 # - J. Betker et al., *Improving Image Generation with Better Captions*, OpenAI 2023: rewriting what the user typed.
 # - E. Perez et al., *FiLM: Visual Reasoning with a General Conditioning Layer*, AAAI 2018.

@@ -68,7 +68,7 @@ def coverage(formula):
         "sum for mean": lambda s, t, satisfies: sum(map(satisfies, s, t)),
         "share of the misses": lambda s, t, satisfies: 1 - sum(map(satisfies, s, t)) / len(s),
         "divided by n - 1": lambda s, t, satisfies: sum(map(satisfies, s, t)) / (len(s) - 1),
-        "all judged by the first caption": lambda s, t, satisfies: sum(satisfies(a, t[0]) for a in s) / len(s),
+        "all held against the first caption": lambda s, t, satisfies: sum(satisfies(a, t[0]) for a in s) / len(s),
         "captions off by one": lambda s, t, satisfies: sum(satisfies(s[i], t[i - 1]) for i in range(len(s))) / len(s),
     },
 )

@@ -738,12 +738,12 @@ def wilson(formula):
 @equation(
     "eq:classifier-error",
     fingerprint="75cb6898",
-    how="all verdicts on six pictures, right and wrong in every way: the bound holds, and is reached",
+    how="all answers on six pictures, right and wrong in every way: the bound holds, and is reached",
     formula=lambda m_hat, m, epsilon: (abs(m_hat - m) <= epsilon, abs(m_hat - m) == epsilon),
     mutants={
         "equality": lambda m_hat, m, epsilon: (abs(m_hat - m) == epsilon, abs(m_hat - m) == epsilon),
         "sizes exchanged": lambda m_hat, m, epsilon: (abs(m_hat - m) >= epsilon, abs(m_hat - m) == epsilon),
-        "the judge only overrates": lambda m_hat, m, epsilon: (0 <= m_hat - m <= epsilon, m_hat - m == epsilon),
+        "the classifier only overrates": lambda m_hat, m, epsilon: (0 <= m_hat - m <= epsilon, m_hat - m == epsilon),
         "half of it": lambda m_hat, m, epsilon: (2 * abs(m_hat - m) <= epsilon, 2 * abs(m_hat - m) == epsilon),
         "twice as loose": lambda m_hat, m, epsilon: (
             abs(m_hat - m) <= 2 * epsilon,

@@ -61,7 +61,7 @@ def shared_cosine(formula):
     ),
     mutants={
         "temperature multiplied": lambda s, tau: -(s * tau).log_softmax(1).diagonal().mean(),
-        "partner missing below": lambda s, tau: (
+        "positive missing below": lambda s, tau: (
             -torch.stack(
                 [s[i, i] / tau - (s[i] / tau)[torch.arange(len(s)) != i].logsumexp(0) for i in range(len(s))]
             ).mean()
@@ -116,7 +116,7 @@ def _gradient(s, tau):
     mutants={
         "temperature multiplied": lambda p, q, N, tau: (p + q - 2 * torch.eye(N)) * tau / (2 * N),
         "temperature lost": lambda p, q, N, tau: (p + q - 2 * torch.eye(N)) / (2 * N),
-        "one partner for two": lambda p, q, N, tau: (p + q - torch.eye(N)) / (2 * N * tau),
+        "one positive for two": lambda p, q, N, tau: (p + q - torch.eye(N)) / (2 * N * tau),
         "uphill": lambda p, q, N, tau: (2 * torch.eye(N) - p - q) / (2 * N * tau),
         "captions' question lost": lambda p, q, N, tau: (p - torch.eye(N)) / (N * tau),
         "mean over N, not 2N": lambda p, q, N, tau: (p + q - 2 * torch.eye(N)) / (N * tau),
@@ -174,7 +174,7 @@ def clip_feature_gradient(formula):
         "1 over tau squared": lambda slope, s, tau: -1 / tau**2 * (slope * s).sum(),
         "1 over tau lost": lambda slope, s, tau: -(slope * s).sum(),
         "mean for sum": lambda slope, s, tau: -1 / tau * (slope * s).mean(),
-        "partners only": lambda slope, s, tau: -1 / tau * (slope * s).diagonal().sum(),
+        "positives only": lambda slope, s, tau: -1 / tau * (slope * s).diagonal().sum(),
     },
 )
 def temperature_gradient(formula):
@@ -183,7 +183,7 @@ def temperature_gradient(formula):
         close(formula(_gradient(s, tau), s, tau), (mean_loss(s, tau + 1e-5) - mean_loss(s, tau - 1e-5)) / 2e-5, 1e-6)
 
 
-# ---- the bound: an exact model. A joint table of a few symbols, N candidates, partner at place J; all cases listed
+# ---- the bound: an exact model. A joint table of a few symbols, N candidates, positive at place J; all cases listed
 
 TABLE = torch.tensor([[0.30, 0.05, 0.05], [0.02, 0.25, 0.03], [0.05, 0.05, 0.20]], dtype=torch.double)
 
@@ -341,7 +341,7 @@ def info_nce_bound(formula):
 
 
 def _two_symbols(joint, N, scores):
-    """The expected loss with k of the N - 1 strangers being symbol 1: k is binomial."""
+    """The expected loss with k of the N - 1 negatives being symbol 1: k is binomial."""
     k = torch.arange(N).double()
     p_1 = joint.sum(0)[1].item()
     ways = torch.distributions.Binomial(N - 1, torch.tensor(p_1).double()).log_prob(k).exp() if N > 1 else torch.ones(1)
@@ -384,11 +384,11 @@ def gaussian_information(formula):
 @equation(
     "eq:recall-at-k",
     fingerprint="28559202",
-    how="lists sorted with the partner last among equals; numbers with many ties",
+    how="lists sorted with the positive last among equals; numbers with many ties",
     formula=lambda s, k: (((s >= s.diagonal()[:, None]).sum(1) - 1) < k).double().mean(),
     mutants={
         "ties for the model": lambda s, k: ((s > s.diagonal()[:, None]).sum(1) < k).double().mean(),
-        "partner counted against itself": lambda s, k: ((s >= s.diagonal()[:, None]).sum(1) < k).double().mean(),
+        "positive counted against itself": lambda s, k: ((s >= s.diagonal()[:, None]).sum(1) < k).double().mean(),
         "at most k before it": lambda s, k: (((s >= s.diagonal()[:, None]).sum(1) - 1) <= k).double().mean(),
         "images for captions": lambda s, k: (((s >= s.diagonal()).sum(0) - 1) < k).double().mean(),
         "sum for mean": lambda s, k: (((s >= s.diagonal()[:, None]).sum(1) - 1) < k).double().sum(),
@@ -411,7 +411,7 @@ def recall(formula):
     formula=lambda u, v: (u.mean(0) - v.mean(0)).norm(),
     mutants={
         "mean of the distances": lambda u, v: torch.cdist(u, v).mean(),
-        "partners' distance": lambda u, v: (u - v).norm(dim=1).mean(),
+        "mean distance of pairs": lambda u, v: (u - v).norm(dim=1).mean(),
         "squared": lambda u, v: (u.mean(0) - v.mean(0)).square().sum(),
         "1/N lost": lambda u, v: (u.sum(0) - v.sum(0)).norm(),
         "means brought to length 1": lambda u, v: (u.mean(0) / u.mean(0).norm() - v.mean(0) / v.mean(0).norm()).norm(),

@@ -62,13 +62,13 @@ def _match_interval(hits, n, epsilon, ends=_wilson, below=1, above=1, cut=True):
 @equation(
     "eq:match-interval",
     fingerprint="502df797",
-    how="exact binomial: it holds the true share for 93 of 100 samples or more, whichever way the judge errs",
+    how="exact binomial: it holds the true share for 93 of 100 samples or more, whichever way the classifier errs",
     formula=_match_interval,
     mutants={
-        "without the judge's error": lambda hits, n, epsilon: _match_interval(hits, n, 0),
+        "without the classifier's error": lambda hits, n, epsilon: _match_interval(hits, n, 0),
         "Wald's ends for Wilson's": lambda hits, n, epsilon: _match_interval(hits, n, epsilon, _wald),
-        "the judge errs only upwards": lambda hits, n, epsilon: _match_interval(hits, n, epsilon, above=0),
-        "the judge errs only downwards": lambda hits, n, epsilon: _match_interval(hits, n, epsilon, below=0),
+        "the classifier errs only upwards": lambda hits, n, epsilon: _match_interval(hits, n, epsilon, above=0),
+        "the classifier errs only downwards": lambda hits, n, epsilon: _match_interval(hits, n, epsilon, below=0),
         "divided by the root of n": lambda hits, n, epsilon: _match_interval(hits, n, epsilon / math.sqrt(n)),
         "beyond 0 and 1": lambda hits, n, epsilon: _match_interval(hits, n, epsilon, cut=False),
     },

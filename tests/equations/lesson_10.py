@@ -129,7 +129,7 @@ def _mixture(given: dict[Scene, float], draws: dict[Scene, float]) -> float:
     "eq:completion",
     fingerprint="d9b737ce",
     how="the scenes that 'a small striped red star in the centre' and 'a red star' fit, listed: the share of right "
-    "pictures by a painter who errs in small ones, from the sum, against 400 draws of `complete` (4 standard errors)",
+    "pictures of a generator that errs in small ones, by the sum, against 400 draws of `complete` (4 standard errors)",
     formula=_mixture,
     mutants={
         "not weighed by p(f|c)": lambda given, draws: sum(draws[f] for f in given),
@@ -144,7 +144,7 @@ def completion(formula):
         said = parse(text)
         fits = _every_scene(said)
         given = {scene: 1 / len(fits) for scene in fits}
-        # what is drawn: a painter who gets the size wrong in one of ten small scenes
+        # what is drawn: a generator that gets the size wrong in one of ten small scenes
         shows = {scene: 0.9 if scene.objects[0].size == "small" else 1.0 for scene in fits}
         draws = 400
         scenes = [parse(complete(text, generator)).scene() for _ in range(draws)]

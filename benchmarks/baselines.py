@@ -78,7 +78,7 @@ class ExampleDiscriminator(nn.Module):
         self.apply(first_weights)
 
     def forward(self, images: Images, condition: Conditions) -> Float[Tensor, " n"]:
-        """Judge each picture with its condition."""
+        """A logit for each picture with its condition."""
         return self.layers(torch.cat([images, repeat(condition, "n c -> n c 32 32")], dim=1))
 
 
@@ -156,7 +156,7 @@ def as_shares(images: Images) -> Float[Tensor, "n 3072"]:
 
 
 def vae_loss(vae: ExampleVAE, images: Images, condition: Conditions, noise: Float[Tensor, "n 20"]) -> Tensor:
-    """Binary cross-entropy and KL, each summed over pixels or latent numbers and over pictures."""
+    """Binary cross-entropy and KL, each summed over pixels or latent variables and over pictures."""
     mu, logvar = vae.encode(images, condition)
     logits = vae.logits(mu + noise * (logvar / 2).exp(), condition)
     cross_entropy = F.binary_cross_entropy_with_logits(logits, as_shares(images), reduction="sum")

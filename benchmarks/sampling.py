@@ -1,9 +1,9 @@
-"""Pictures a second of the pipeline and of its painters alone, for several batch sizes and one or two threads.
+"""Pictures a second of the pipeline and of its networks alone, for several batch sizes and one or two threads.
 
     python benchmarks/sampling.py
 
 The bar is 200 pictures a second on two cores. "pipeline" is a caption that leaves everything open, completed anew for
-each picture; "painter" the network alone, its words read anew for each picture.
+each picture; "network" the network alone, its words read anew for each picture.
 """
 
 import time

@@ -313,7 +313,7 @@ def plot(rows: list[Row]) -> bytes:
                 axes.plot(x, y, ".-", color=colour, label=None if seed else name)
         axes.set(xlabel="seconds of training, one thread", ylabel="share right in everything", ylim=(-0.02, 1.02))
         axes.set_xlim(left=0)
-        axes.set_title("Captions of held-out compositions, drawn; 95 % intervals of each judgement")
+        axes.set_title("Captions of held-out compositions, drawn; 95 % intervals of each share")
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
         return show.png(drawing)
 

@@ -34,7 +34,7 @@ SEEDS, STEPS, SIGMA, PIXELS, FLOOR = range(3), 1400, 0.1, 64, 0.5
 BETAS = (0.1, 0.3, 1, 3, 10, 30)
 FIRST_ACT = 0.4  # share of the steps
 
-Objective = Callable[[Tensor, Tensor], Tensor]  # log p(x|z) of each image, KL of each latent number -> loss
+Objective = Callable[[Tensor, Tensor], Tensor]  # log p(x|z) of each image, KL of each latent variable -> loss
 
 OBJECTIVES: dict[str, Objective] = {
     **{f"beta {beta}": lambda fit, kl, beta=beta: -fit.mean() + beta * kl.sum(1).mean() for beta in BETAS},  # type: ignore[misc]
@@ -58,7 +58,7 @@ def trained(objective: Objective, images: Tensor, seed: int, steps: int = STEPS)
 
 @torch.no_grad()
 def evaluate(vae: DigitVAE, images: Tensor, draws: int = 20) -> dict[str, float]:
-    """Distortion and rate in nats per image, and how many latent numbers are active, on digits never seen."""
+    """Distortion and rate in nats per image, and how many latent variables are active, on digits never seen."""
     generator, q = torch.Generator().manual_seed(TEST_SEED), vae.encode(images)
     noise = torch.randn(draws, *q.mu.shape, generator=generator)
     means = [vae.decode(reparameterise(*q, each)) for each in noise]

@@ -39,7 +39,7 @@ check(mean)
 
 
 def toy(name: str = "mean", lesson: str = "00_tiny", points: int = 3) -> Exercise:
-    """An Exercise of a lesson that this file makes up; nobody is judged by it."""
+    """An Exercise of a lesson that this file makes up; nobody is graded by it."""
     return Exercise(name, lesson, points, 5, 1, "a number", lambda generator: ([1, 2],), lambda values: 1.5, ())
 
 

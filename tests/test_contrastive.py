@@ -154,7 +154,7 @@ def test_no_score_tells_more_than_there_is_to_know(symbols, n, seed):
 
 
 def expected_loss(joint, scores, n):
-    """E[-log softmax] of one pair (x, y) among n - 1 strangers drawn from p(y): a sum over all cases."""
+    """E[-log softmax] of one pair (x, y) among n - 1 negatives drawn from p(y): a sum over all cases."""
     total = 0.0
     p_y = joint.sum(0)
     negatives = torch.cartesian_prod(*[torch.arange(len(p_y))] * (n - 1)).reshape(-1, n - 1) if n > 1 else None

@@ -99,11 +99,11 @@ def test_a_stream_in_any_batches_gives_the_same(sizes):
 
 def test_the_interval_is_wilsons_and_the_judges_error_on_both_sides():
     counts = match_update(None, PICTURES[:40], PLAIN[:30] + PLAIN[31:41])
-    judged = wilson(int(counts.right[0]), 40)
+    counted = wilson(int(counts.right[0]), 40)
     for error in (0.0, 0.01, 0.2):
-        low, high = max(0, judged.low - error), min(1, judged.high + error)
-        assert match_compute(counts, error).share == Estimate(judged.value, low, high)
-    assert 0 < judged.value < 1
+        low, high = max(0, counted.low - error), min(1, counted.high + error)
+        assert match_compute(counts, error).share == Estimate(counted.value, low, high)
+    assert 0 < counted.value < 1
 
 
 def test_another_judge_is_asked():
@@ -136,6 +136,6 @@ def test_it_does_not_matter_how_many_pictures_come_at_once_and_the_judge_stays_a
         (lambda: inspect.unwrap(match_update)(None, PICTURES[0], ["a star"]), r"got \(3, 32, 32\)"),
     ],
 )
-def test_what_cannot_be_judged_is_refused(call, said):
+def test_what_cannot_be_counted_is_refused(call, said):
     with pytest.raises(ValueError, match=said):
         call()

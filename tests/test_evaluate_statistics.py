@@ -88,7 +88,7 @@ def test_two_sets_are_dealt_differently():
     assert not torch.equal(torch.cat(deal(rows, 4, 0)), torch.cat(deal(rows, 4, 1)))
 
 
-# ---- copying
+# ---- memorisation
 
 
 @given(NUMBERS, NUMBERS)

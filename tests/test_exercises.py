@@ -119,8 +119,8 @@ def test_each_mistake_earns_nothing_and_gets_its_own_hint(name):
 def test_judge_says_of_a_mistake_what_the_comparison_says(name):
     exercise = EXERCISES[name]
     for mistake, verdict in verdicts_on_mistakes(exercise, seed=0):
-        judged = mark(exercise, mistake.wrong, seconds=PATIENCE)
-        assert (judged.state, judged.misconception, judged.reason) == ("wrong", mistake, verdict.reason)
+        marked = mark(exercise, mistake.wrong, seconds=PATIENCE)
+        assert (marked.state, marked.misconception, marked.reason) == ("wrong", mistake, verdict.reason)
 
 
 @pytest.mark.parametrize("name", EXERCISES)

@@ -76,8 +76,8 @@ def test_losses_stay_finite_where_the_discriminator_is_sure():
 @unhurried
 @given(logits, logits)
 def test_the_hinge_is_that_of_a_classifier_with_labels_one_and_minus_one(real, fake):
-    judged = [(1, s, len(real)) for s in real.tolist()] + [(-1, s, len(fake)) for s in fake.tolist()]
-    expected = sum(max(0, 1 - label * s) / n for label, s, n in judged)
+    labelled = [(1, s, len(real)) for s in real.tolist()] + [(-1, s, len(fake)) for s in fake.tolist()]
+    expected = sum(max(0, 1 - label * s) / n for label, s, n in labelled)
     assert gan.hinge_discriminator_loss(real, fake).item() == pytest.approx(expected, abs=1e-12)
     assert gan.hinge_generator_loss(fake).item() == pytest.approx(-fake.mean().item())
 

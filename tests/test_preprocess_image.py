@@ -164,7 +164,7 @@ def test_resize_equals_torchvision_on_photographs(size, antialias):
 def test_resize_equals_torchvision_on_every_shape(height, width, size, antialias, batch):
     image = uniform(*batch, 3, height, width)
     expected = tv.resize(image, size, antialias=antialias)
-    # with antialias torch 2.15 fills one column with copies of its first row: Pillow judges that case below
+    # with antialias torch 2.15 fills one column with copies of its first row: Pillow is the oracle of that case below
     assume(not (antialias and expected.shape[-1] == 1))
     torch.testing.assert_close(resize(image, size, antialias), expected, rtol=0, atol=1e-12)
 

@@ -25,7 +25,7 @@ def mmgen(*arguments):
 
 @pytest.fixture
 def quick(monkeypatch):
-    """The recipe of the recogniser, measured on a few scenes only."""
+    """The recipe `recogniser`, measured on a few scenes only."""
     monkeypatch.setattr(recogniser, "measure", partial(recogniser.measure, n=4))
 
 
@@ -151,7 +151,7 @@ after
 
 @pytest.fixture
 def trained(quick, tmp_path, monkeypatch):
-    """A folder with a trained recogniser, and an empty data folder; the only recipe is that of the recogniser."""
+    """A folder with a trained `recogniser`, and an empty data folder; there is no other recipe."""
     monkeypatch.setattr(ship, "RECIPES", {"recogniser": RECIPES["recogniser"]})
     monkeypatch.setattr(ship, "TABLES", {"race": "results/race.csv"})
     assert mmgen("train", "recogniser", "--steps", "1", "--out", str(tmp_path / "t" / "recogniser.safetensors"))

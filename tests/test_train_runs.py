@@ -138,7 +138,7 @@ def test_the_checkpoint_is_one_safetensors_file_that_says_in_json_what_it_is_of(
         names = set(file.keys())
     of = {"steps": STEPS, "seed": 3, "device": "cpu", "bf16": False, "data": "abc"}
     assert about == {"step": 4, "of": of}
-    assert {"critic/model/0.weight", "painter/average/module.0.weight", "painter/optimiser/0/exp_avg"} <= names
+    assert {"critic/model/0.weight", "generator/average/module.0.weight", "generator/optimiser/0/exp_avg"} <= names
     assert [path.name for path in tmp_path.iterdir()] == ["x.checkpoint"]
 
 

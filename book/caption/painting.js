@@ -36,11 +36,11 @@ async function start(progress) {
   URL.revokeObjectURL(module);
   ort.env.wasm.numThreads = 1; // more would need headers that only a server sends
   ort.env.wasm.wasmBinary = decoded("wasm");
-  const made = await ort.InferenceSession.create(decoded("painter"), { executionProviders: ["wasm"] });
-  const painter = { made, Tensor: ort.Tensor };
+  const made = await ort.InferenceSession.create(decoded("decoder"), { executionProviders: ["wasm"] });
+  const decoder = { made, Tensor: ort.Tensor };
   const [captions, noise] = [Array(LANGUAGE.pictures).fill("a star above a star"), new Float32Array(noiseLength)];
-  for (let k = 0; k < 3; k++) await paint(painter, captions, noise); // the browser compiles what is used
-  return painter;
+  for (let k = 0; k < 3; k++) await paint(decoder, captions, noise); // the browser compiles what is used
+  return decoder;
 }
 
 function run(file) {
@@ -70,9 +70,9 @@ async function draw(caption, seed, progress) {
   const captions = generators.map((generator) => complete(caption, generator));
   const noise = new Float32Array(noiseLength);
   generators.forEach((generator, k) => noise.set(generator.normal(LANGUAGE.latents), k * LANGUAGE.latents));
-  const painter = await load(progress);
+  const decoder = await load(progress);
   const began = performance.now();
-  const drawn = await paint(painter, captions, noise);
+  const drawn = await paint(decoder, captions, noise);
   return { captions, ...drawn, milliseconds: (performance.now() - began) / captions.length };
 }
 

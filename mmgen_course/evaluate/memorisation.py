@@ -22,7 +22,7 @@ class Memorisation(NamedTuple):
     Attributes:
         closer: how often a generated picture is nearer to its nearest training picture than a picture that was kept
             back is to its own: 1/2 for an honest generator, 1 for a thief, below 1/2 for one that draws other things.
-        z: the same in standard deviations from 1/2, if there were no difference; far above 0 is copying.
+        z: the same in standard deviations from 1/2, if there were no difference; far above 0 is memorisation.
         p: the probability of such a z, or a larger one, if there were no difference.
         distances: from each generated picture to its nearest training picture.
         nearest: which training picture that is.

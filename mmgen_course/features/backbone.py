@@ -26,7 +26,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of red, green and blue in [0, 1]: what ResNet-18 was trained with (lesson 01_images)."""
 
 ROUNDING = 1e-5  # by which resizing may leave the range
-SHRINK = 8  # a scene of 256 pixels becomes one of 32, the size that the recogniser was trained on
+SHRINK = 8  # a scene of 256 pixels becomes one of 32, the size that the classifier was trained on
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ def _without_repeats(path: Path, words: list[str], matrix: Tensor, first: int) -
 
 
 def _rows_expected(path: Path, stream: BinaryIO) -> int:
-    """How many lines the file has, judged by its beginning, and a quarter more; rows never filled take no memory."""
+    """How many lines the file has, guessed from its beginning, and a quarter more; rows never filled take no memory."""
     stream.seek(0)
     beginning = stream.read(2**16)
     return 5 * (beginning.count(b"\n") + 1) * path.stat().st_size // (4 * len(beginning))

@@ -95,7 +95,7 @@ class LinearGaussian:
         return self.log_likelihood(x, q.mean) - blur - normal_kl(q, prior)
 
     def best_diagonal(self, x: Float[Tensor, "n d"]) -> Normal:
-        """Of all q with independent latent numbers the one with the highest ELBO: the diagonal of the precision.
+        """Of all q with independent latent variables the one with the highest ELBO: the diagonal of the precision.
 
         Its mean is the posterior's; its variances are one over the diagonal of the posterior's precision, and so never
         larger than the posterior's own.

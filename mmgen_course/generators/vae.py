@@ -1,6 +1,6 @@
 """The terms of a variational autoencoder: the decoder's likelihood, the encoder's KL divergence, and the bound.
 
-Every sum runs over the pixels and the latent numbers of one image, every mean over images: all is in nats per image.
+Every sum runs over the pixels and the latent variables of one image, every mean over images: all is in nats per image.
 Derived in lesson 08_vae; the exact model that checks it is `linear_gaussian`, the networks are in `vae_nets`.
 """
 
@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 LOG_2PI = math.log(2 * math.pi)
-ACTIVE = 0.01  # variance over images from which a latent number counts as active: Burda et al. 2016
+ACTIVE = 0.01  # variance over images from which a latent variable counts as active: Burda et al. 2016
 
 
 class Elbo(NamedTuple):
@@ -28,7 +28,7 @@ def reparameterise(mu: Float[Tensor, "*n d"], logvar: Float[Tensor, "*n d"], noi
     """A draw from N(mu, exp(logvar)) that gradients pass through: mu + sigma * noise, with sigma = exp(logvar / 2).
 
     Args:
-        mu, logvar: mean and log of the variance of each latent number.
+        mu, logvar: mean and log of the variance of each latent variable.
         noise: standard normal; with K more rows than mu in front, (K, n, d), it makes K draws.
 
     Source: D. P. Kingma, M. Welling, "Auto-Encoding Variational Bayes", ICLR 2014, section 2.4.
@@ -44,7 +44,7 @@ def reparameterise(mu: Float[Tensor, "*n d"], logvar: Float[Tensor, "*n d"], noi
 
 
 def gaussian_kl_terms(mu: Float[Tensor, "n d"], logvar: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
-    """KL(N(mu, sigma^2) || N(0, 1)) of each latent number of each image, in nats: never negative.
+    """KL(N(mu, sigma^2) || N(0, 1)) of each latent variable of each image, in nats: never negative.
 
     (mu^2 + sigma^2 - log sigma^2 - 1) / 2, and `logvar` is the log of the *variance*.
 
@@ -59,7 +59,7 @@ def gaussian_kl_terms(mu: Float[Tensor, "n d"], logvar: Float[Tensor, "n d"]) ->
 
 
 def gaussian_kl(mu: Float[Tensor, "n d"], logvar: Float[Tensor, "n d"]) -> Float[Tensor, ""]:
-    """KL(q(z|x) || p(z)), summed over the d latent numbers, mean over the n images: nats per image.
+    """KL(q(z|x) || p(z)), summed over the d latent variables, mean over the n images: nats per image.
 
     Example:
         >>> gaussian_kl(torch.tensor([[1.0, 0.0], [0.0, 0.0]]), torch.zeros(2, 2))
@@ -69,14 +69,14 @@ def gaussian_kl(mu: Float[Tensor, "n d"], logvar: Float[Tensor, "n d"]) -> Float
 
 
 def free_bits(terms: Float[Tensor, "n d"], floor: float) -> Float[Tensor, ""]:
-    """The KL as a loss that asks nothing of a latent number below `floor` nats: sum over j of max(floor, mean_n KL_j).
+    """The KL as a loss that asks nothing of a latent variable below `floor` nats: sum_j of max(floor, mean_n KL_j).
 
     Args:
         terms: from `gaussian_kl_terms`.
-        floor: nats that each latent number may use without paying.
+        floor: nats that each latent variable may use without paying.
 
     Source: D. P. Kingma et al., "Improved Variational Inference with Inverse Autoregressive Flow", NIPS 2016,
-    the section on free bits, with a group of its own for each latent number.
+    the section on free bits, with a group of its own for each latent variable.
 
     Example:
         >>> free_bits(torch.tensor([[0.1, 2.0], [0.3, 4.0]]), floor=0.5)
@@ -86,7 +86,7 @@ def free_bits(terms: Float[Tensor, "n d"], floor: float) -> Float[Tensor, ""]:
 
 
 def active_units(mu: Float[Tensor, "n d"], threshold: float = ACTIVE) -> Bool[Tensor, " d"]:
-    """Which latent numbers say anything about the image: their mean varies over images by more than a threshold.
+    """Which latent variables say anything about the image: their mean varies over images by more than a threshold.
 
     Source: Y. Burda, R. Grosse, R. Salakhutdinov, "Importance Weighted Autoencoders", ICLR 2016.
 
@@ -138,7 +138,7 @@ def elbo(log_likelihood: Float[Tensor, " n"], mu: Float[Tensor, "n d"], logvar: 
 
 
 def log_normal(z: Float[Tensor, "*k d"], mu: Tensor | float = 0.0, logvar: Tensor | float = 0.0) -> Float[Tensor, "*k"]:
-    """log N(z; mu, exp(logvar)), summed over the d latent numbers; without mu and logvar that of the prior.
+    """log N(z; mu, exp(logvar)), summed over the d latent variables; without mu and logvar that of the prior.
 
     Example:
         >>> log_normal(torch.zeros(2))  # -log(2 pi)

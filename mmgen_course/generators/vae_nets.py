@@ -19,14 +19,14 @@ SCENE_LATENTS = 12  # of the networks of scenes that ship
 
 
 class Encoded(NamedTuple):
-    """q(z|x) of n pictures: the mean and the log of the variance of each of d latent numbers."""
+    """q(z|x) of n pictures: the mean and the log of the variance of each of d latent variables."""
 
     mu: Float[Tensor, "n d"]
     logvar: Float[Tensor, "n d"]
 
 
 class DigitVAE(nn.Module):
-    """Grey pictures (N, 1, 8, 8) in [0, 1] <-> d latent numbers; p(x|z) = N(decode(z), sigma^2), one sigma, learned.
+    """Grey pictures (N, 1, 8, 8) in [0, 1] <-> d latent variables; p(x|z) = N(decode(z), sigma^2), one sigma, learned.
 
     Args:
         latents: d.
@@ -156,7 +156,7 @@ def load_digits_vae(file: str = "weights/digits-vae.safetensors", latents: int =
 
     Args:
         file: below data/: that of the VAE whose latent space can be drawn, `weights/digits-vae-wide.safetensors`, or
-            `weights/digits-autoencoder.safetensors`, the plain autoencoder; the last two have 16 latent numbers.
+            `weights/digits-autoencoder.safetensors`, the plain autoencoder; the last two have 16 latent variables.
         latents: of the network whose weights these are.
 
     Raises:

@@ -63,7 +63,7 @@ def tokenize(text: str) -> list[str]:
 def mirror_words(caption: str) -> str:
     """Exchange left and right, so that a caption stays true of the mirrored picture.
 
-    Whole words only, with leftmost, leftward(s) and their partners; `Left` gives `Right`, `LEFT` `RIGHT`.
+    Whole words only, with leftmost, leftward(s) and their opposites; `Left` gives `Right`, `LEFT` `RIGHT`.
     It is its own inverse; only an unusual spelling such as `lEfT` comes back in lower case. Meaning is not
     looked at: "the right answer" becomes "the left answer", and "clockwise" stays.
 

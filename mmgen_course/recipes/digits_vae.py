@@ -18,7 +18,7 @@ from mmgen_course.recipes.recipe import TEST_SEED, Measured, Recipe, named
 from mmgen_course.train import Run, digest, minimise, seeded
 
 BATCH = 100
-PLANE, WIDE = 2, 16  # latent numbers
+PLANE, WIDE = 2, 16  # latent variables
 
 Loss = Callable[[DigitVAE, Float[Tensor, "n 1 8 8"], torch.Generator], Float[Tensor, ""]]
 
@@ -84,7 +84,7 @@ def measure(vae: DigitVAE, images: Float[Tensor, "n 1 8 8"], draws: int = 20) ->
     bound, reconstruction, kl = (value.item() for value in elbo(likelihood, *q))
     active = active_units(q.mu).sum().item()
     measured = {"elbo": bound, "reconstruction": reconstruction, "kl": kl}
-    return {**measured, "sigma": vae.sigma.item(), "active latent numbers": active}
+    return {**measured, "sigma": vae.sigma.item(), "active latent variables": active}
 
 
 def _train(run: Run, latents: int, loss: Loss) -> Generator[dict[str, float], None, Measured]:
@@ -105,26 +105,26 @@ def train_plane(run: Run) -> Generator[dict[str, float], None, Measured]:
 
 
 def train_wide(run: Run) -> Generator[dict[str, float], None, Measured]:
-    """Train the VAE of sixteen latent numbers."""
+    """Train the VAE of sixteen latent variables."""
     return _train(run, WIDE, negative_elbo)
 
 
 def train_plain(run: Run) -> Generator[dict[str, float], None, Measured]:
-    """Train the same network of sixteen latent numbers as a plain autoencoder."""
+    """Train the same network of sixteen latent variables as a plain autoencoder."""
     return _train(run, WIDE, reconstruction_alone)
 
 
 DIGITS_VAE = Recipe(
     "digits-vae",
     "weights/digits-vae.safetensors",
-    "a VAE of handwritten digits with two latent numbers; measured on digits it never saw, in nats per image",
+    "a VAE of handwritten digits with two latent variables; measured on digits it never saw, in nats per image",
     steps=1500,
     train=train_plane,
 )
 DIGITS_VAE_WIDE = Recipe(
     "digits-vae-wide",
     "weights/digits-vae-wide.safetensors",
-    "the same with sixteen latent numbers",
+    "the same with sixteen latent variables",
     steps=1400,
     train=train_wide,
 )

@@ -139,7 +139,7 @@ def accuracy(grounding: GroundingModel, scenes: Sequence[Scene], words: Lexicon 
 def truth_preferred(
     grounding: GroundingModel, scenes: Sequence[Scene], name: str, naming: Collection[str] = EVERYTHING
 ) -> float:
-    """The share of pairs whose true caption is judged likelier than one that exchanges an attribute of the two.
+    """The share of pairs whose true caption is found likelier than one that exchanges an attribute of the two.
 
     Chance is 0.5: all words can be found in the picture, and only whose they are is wrong. Pairs that agree in the
     attribute or in shape are left out. The captions are the plainest that name what `naming` says.

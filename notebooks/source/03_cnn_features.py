@@ -972,17 +972,17 @@ assert hit["Wilson"] > 0.9 > 0.7 > hit["textbook"]
 generator = torch.Generator().manual_seed(4)
 captions = [scenes.caption(scene, generator) for scene in unseen]
 captions[1::4], captions[3::4] = captions[3::4], captions[1::4]  # exchange the captions of half of the pictures
-verdicts = {}
+accepted = {}
 for name, network in {"truth": None, "small": reader, "shipped": classifier}.items():
     scenes_read = unseen if network is None else read if network is classifier else network.read(unseen_pictures)
-    verdicts[name] = torch.tensor(
+    accepted[name] = torch.tensor(
         [scenes.parse(text).hold_for(scene) for text, scene in zip(captions, scenes_read, strict=True)]
     )
 
 # %%
 for name, most in {"small": 0.1, "shipped": 0.002}.items():
-    wrong = (verdicts[name] != verdicts["truth"]).sum().item()  # n times epsilon
-    gap = abs((verdicts[name].sum() - verdicts["truth"].sum()).item())  # n times the difference of the shares
+    wrong = (accepted[name] != accepted["truth"]).sum().item()  # n times epsilon
+    gap = abs((accepted[name].sum() - accepted["truth"].sum()).item())  # n times the difference of the shares
     print(f"{name}: the bound holds: {gap <= wrong}; answers that are wrong: below {most:.1%}")
     assert gap <= wrong < most * len(unseen)
 

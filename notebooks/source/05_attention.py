@@ -647,8 +647,8 @@ captions = [
 seen = grounding(pictures.expand(4, -1, -1, -1), captions)
 for text, z, mask in zip(captions, seen.truth, seen.mask, strict=True):
     doubted = [word for word, z_t in zip(text.split(), z[mask].tolist(), strict=True) if z_t < 0]
-    verdict = "true" if z[mask].sigmoid().prod() > 0.5 else f"false: {', '.join(doubted)}"  # (eq:noisy-and)
-    print(f"{text:58} {verdict}")
+    answer = "true" if z[mask].sigmoid().prod() > 0.5 else f"false: {', '.join(doubted)}"  # (eq:noisy-and)
+    print(f"{text:58} {answer}")
 
 # %% [markdown]
 # The doubted word stands behind each false caption. How often is it right? Take a true and a false caption of pairs

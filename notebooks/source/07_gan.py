@@ -1307,7 +1307,7 @@ def sigma(logit):
 theta, w = 2.0, 0.0
 for _ in range(2):
     w -= theta * sigma(w * theta)  # the slope of -V by w; the real samples at 0 add nothing to it
-    print(f"judge: w = {w:.3f}")
+    print(f"discriminator: w = {w:.3f}")
 print(f"generator's loss {-math.log(sigma(w * theta)):.3f}")
 theta -= -(1 - sigma(w * theta)) * w  # (eq:loss-gradients), times the slope w of the logit
 print(f"generator: theta = {theta:.3f}, nearer to 0")

@@ -1309,7 +1309,7 @@ print(f"{accepted:.0f} of 1,000, though 900 are right")
 
 
 # %% tags=["exercise"]
-def share_behind_the_judge(hits, n, passes, rejects):
+def corrected_share(hits, n, passes, rejects):
     """The classifier accepted hits of n pictures -> (m, low, high), three numbers from 0 to 1."""
     # BEGIN SOLUTION
     # q = m (1 - rejects) + (1 - m) passes is a line in m, from `passes` at m = 0 to 1 - rejects at m = 1. Solve it for
@@ -1322,7 +1322,7 @@ def share_behind_the_judge(hits, n, passes, rejects):
 
 
 # %%
-check(share_behind_the_judge)
+check(corrected_share)
 
 # %% [markdown]
 # ### 3. The energy distance

@@ -246,7 +246,7 @@ def test_what_cannot_be_fetched_is_told_before_anything_is_drawn(
     for module in (build_book, book_caption):
         monkeypatch.setattr(module, "vendor", fetched)
     monkeypatch.setattr(build_book, "draw_all", lambda *_: pytest.fail("drawn"))
-    monkeypatch.setattr(book_caption, "painter", lambda _: pytest.fail("exported"))
+    monkeypatch.setattr(book_caption, "decoder", lambda _: pytest.fail("exported"))
     with pytest.raises(VendorError, match=missing.name):
         build_book.stage(tmp_path / "source")
 

@@ -344,12 +344,12 @@ def test_the_painter_is_exported_again_when_the_package_or_its_weights_change(
     exports = iter([b"first", b"second", b"third"])
     monkeypatch.setattr(book_caption, "exported", lambda: next(exports))
     monkeypatch.setattr(book_cache, "ROOT", tmp_path)
-    code, weights = tmp_path / "mmgen_course/painter.py", tmp_path / "data/registry.txt"
+    code, weights = tmp_path / "mmgen_course/decoder.py", tmp_path / "data/registry.txt"
     for file in (code, weights):
         file.parent.mkdir()
         file.write_text("as it was")
     for changed, made in ((None, b"first"), (None, b"first"), (code, b"second"), (weights, b"third"), (None, b"third")):
         if changed:
             changed.write_text("changed")
-        assert book_caption.painter(tmp_path / "cache").read_bytes() == made
+        assert book_caption.decoder(tmp_path / "cache").read_bytes() == made
         assert len(list((tmp_path / "cache").iterdir())) == 1

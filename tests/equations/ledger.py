@@ -54,7 +54,7 @@ def read_ledger(folder: Path) -> list[Equation]:
 
 
 def verdict(check: Check, formula: Formula) -> str:
-    """Return ACCEPTED, REJECTED, or the error that kept the check from judging `formula`."""
+    """Return ACCEPTED, REJECTED, or the error that kept the check from deciding."""
     try:
         check(formula)
     except AssertionError:

@@ -751,7 +751,7 @@ def wilson(formula):
         ),
     },
 )
-def judge(formula):
+def classifier_error(formula):
     tight = False
     for truth, verdict in product(product((0, 1), repeat=6), repeat=2):
         wrong = sum(t != v for t, v in zip(truth, verdict, strict=True))

@@ -611,8 +611,8 @@ def r1(formula):
 
 def _hinge(real, fake, margin=1.0, sign=1.0):
     zero = torch.zeros((), dtype=real.dtype)
-    judged = torch.maximum(zero, margin - real).mean() + torch.maximum(zero, margin + sign * fake).mean()
-    return judged, -fake.mean()
+    of_D = torch.maximum(zero, margin - real).mean() + torch.maximum(zero, margin + sign * fake).mean()
+    return of_D, -fake.mean()
 
 
 @equation(

@@ -197,7 +197,7 @@ def _evidence(x, W, b, sigma, covariance=lambda W, sigma: W @ W.T + sigma**2 * t
 @equation(
     "eq:linear-evidence",
     fingerprint="d0c3f913",
-    how="quadrature over the one latent number z, at several points; a second latent number by splitting W in two",
+    how="quadrature over the one latent variable z, at several points; a second latent variable by splitting W in two",
     formula=_evidence,
     mutants={
         "sigma for sigma^2": lambda x, W, b, sigma: _evidence(
@@ -266,7 +266,7 @@ def _linear_elbo(x, W, b, sigma, mu, C, blur=0.5, sign=1.0, power=2):
 @equation(
     "eq:linear-elbo",
     fingerprint="4fb0c79b",
-    how="quadrature of q (log p(x|z) + log p(z) - log q) for one latent number; Monte Carlo with its error for two",
+    how="quadrature of q (log p(x|z) + log p(z) - log q) for one latent variable; Monte Carlo with its error for two",
     formula=_linear_elbo,
     mutants={
         "trace lost: likelihood at the mean": lambda *now: _linear_elbo(*now, blur=0.0),
@@ -317,7 +317,7 @@ def _kl(mu, log_sigma, half=0.5, log_of=2.0, spread=lambda s: s**2, minus=1.0):
         "arguments swapped: KL(p || q)": lambda mu, log_sigma: (
             0.5 * ((mu**2 + 1) / (2 * log_sigma).exp() + 2 * log_sigma - 1).sum()
         ),
-        "mean over the latent numbers": lambda mu, log_sigma: _kl(mu, log_sigma) / len(mu),
+        "mean over the latent variables": lambda mu, log_sigma: _kl(mu, log_sigma) / len(mu),
     },
 )
 def gaussian_kl(formula):
@@ -664,14 +664,14 @@ def _listed_rate(p_x, encoder, prior, marginal=None, between=None):
 @equation(
     "eq:free-bits",
     fingerprint="893cb03c",
-    how="gradients by autograd: zero exactly for the latent numbers whose mean is below the floor, 1/n for the others",
+    how="gradients by autograd: zero exactly for latent variables whose mean is below the floor, 1/n for the others",
     formula=lambda terms, floor: terms.mean(0).clamp(min=floor).sum(),
     mutants={
         "maximum for each image": lambda terms, floor: terms.clamp(min=floor).mean(0).sum(),
         "minimum": lambda terms, floor: terms.mean(0).clamp(max=floor).sum(),
         "one floor for the sum": lambda terms, floor: terms.mean(0).sum().clamp(min=floor),
         "floor subtracted and cut at zero": lambda terms, floor: (terms.mean(0) - floor).clamp(min=0).sum(),
-        "mean over the latent numbers": lambda terms, floor: terms.mean(0).clamp(min=floor).mean(),
+        "mean over the latent variables": lambda terms, floor: terms.mean(0).clamp(min=floor).mean(),
     },
 )
 def free_bits(formula):
@@ -691,7 +691,7 @@ def free_bits(formula):
         "variance of z, noise and all": lambda mu, logvar: mu.var(0, correction=0) + logvar.exp().mean(0) > 0.01,
         "mean of the square": lambda mu, logvar: mu.square().mean(0) > 0.01,
         "the encoder's variance": lambda mu, logvar: logvar.exp().mean(0) > 0.01,
-        "variance over the latent numbers": lambda mu, logvar: (mu.var(1, correction=0) > 0.01)[: mu.shape[1]],
+        "variance over the latent variables": lambda mu, logvar: (mu.var(1, correction=0) > 0.01)[: mu.shape[1]],
         "below it": lambda mu, logvar: mu.var(0, correction=0) < 0.01,
     },
 )

@@ -215,10 +215,10 @@ def one_kl(formula):
 @equation(
     "eq:museum-loss",
     fingerprint="a79c2df8",
-    how="joint densities of all pixels and all latent numbers at once: torch's multivariate normal distributions",
+    how="joint densities of all pixels and all latent variables at once: torch's multivariate normal distributions",
     formula=lambda pixels, kl: -pixels.sum() + kl.sum(),
     mutants={
-        "KL averaged over the latent numbers": lambda pixels, kl: -pixels.sum() + kl.mean(),
+        "KL averaged over the latent variables": lambda pixels, kl: -pixels.sum() + kl.mean(),
         "pixels averaged": lambda pixels, kl: -pixels.mean() + kl.sum(),
         "both averaged": lambda pixels, kl: -pixels.mean() + kl.mean(),
         "sign of the KL lost": lambda pixels, kl: -pixels.sum() - kl.sum(),

@@ -55,7 +55,7 @@ def stage(source: Path) -> None:
     [mathjax] = vendor(MATHJAX)
     shutil.copy(mathjax, source / "_static" / "mathjax-tex-svg.js")
     # every page loads each script below _static, but those of _extra only where it names them
-    write_scripts(source / "_extra", ROOT / "build" / "painter")
+    write_scripts(source / "_extra", ROOT / "build" / "decoder")
     course, register = read_course(ROOT / "notebooks" / "source"), read_register()
     (source / "_toc.yml").write_text(contents((BOOK / "_toc.yml").read_text(encoding="utf-8"), register), "utf-8")
     config, repository = published((BOOK / "_config.yml").read_text(encoding="utf-8"))

@@ -1,6 +1,6 @@
-"""The box that draws a reader's sentence: the painter and the package's words go in, what its page loads comes out.
+"""The box that draws a reader's sentence: the decoder and the package's words go in, what its page loads comes out.
 
-The painter becomes an ONNX file, which onnxruntime-web runs (`vendor`). The lists of words, phrases and sentences
+The decoder becomes an ONNX file, which onnxruntime-web runs (`vendor`). The lists of words, phrases and sentences
 are the package's own, so that the page reads a caption as `scenes.parse` does.
 """
 
@@ -68,7 +68,7 @@ class OnPage(nn.Module):
 
 
 def exported() -> bytes:
-    """The painter as an ONNX file, for `PICTURES` pictures at a time and captions of 2 to `LONGEST` words."""
+    """The decoder as an ONNX file, for `PICTURES` pictures at a time and captions of 2 to `LONGEST` words."""
     ids, mask = torch.ones(PICTURES, 7, dtype=torch.int32), torch.ones(PICTURES, 7, dtype=torch.bool)
     length = {1: torch.export.Dim("t", min=2, max=LONGEST)}
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -137,13 +137,13 @@ def _javascript(pattern: str) -> str:
 def write_scripts(folder: Path, cache: Path) -> None:
     """Write what the page of the box loads into `folder`/caption; `folder` is what the page lies in.
 
-    The painter is exported where `cache` does not have it yet.
+    The decoder is exported where `cache` does not have it yet.
     """
     module, wasm = vendor(ONNX_RUNTIME)
     out = folder / PLACE
     (out / "parts").mkdir(parents=True)
     parts = []
-    for name, file in (("module", module), ("wasm", wasm), ("painter", decoder(cache))):
+    for name, file in (("module", module), ("wasm", wasm), ("decoder", decoder(cache))):
         text = base64.b64encode(file.read_bytes()).decode()
         for number, start in enumerate(range(0, len(text), PIECE)):
             path = out / f"parts/{name}-{number}.js"
@@ -157,7 +157,7 @@ def write_scripts(folder: Path, cache: Path) -> None:
 
 def decoder(cache: Path) -> Path:
     """The ONNX file in `cache`, made anew where anything changed that it is made of."""
-    file = cache / f"painter-{stamp(*map(version, ('torch', 'onnx', 'onnxscript')))}.onnx"
+    file = cache / f"decoder-{stamp(*map(version, ('torch', 'onnx', 'onnxscript')))}.onnx"
     if not file.exists():
         shutil.rmtree(cache, ignore_errors=True)
         cache.mkdir(parents=True)

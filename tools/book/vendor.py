@@ -35,14 +35,14 @@ class Package:
 MATHJAX = Package(
     "mathjax", "3.2.2", "1b9c0a1c44df864e915690558e72adb9cc5203360daefd385084ced3b6c64c09", ("es5/tex-svg.js",)
 )
-# runs the painter in the reader's browser; MIT licence
+# runs the decoder in the reader's browser; MIT licence
 ONNX_RUNTIME = Package(
     "onnxruntime-web",
     "1.30.0",
     "d2228df7e4616bc3348bf504ee888f3bec43789a273f0a63f3e68d203ce3bf71",
     ("dist/ort.wasm.bundle.min.mjs", "dist/ort-wasm-simd-threaded.wasm"),
 )
-# judges the pages in the tests, and is no part of the book; MPL 2.0
+# checks the pages in the tests, and is no part of the book; MPL 2.0
 AXE = Package("axe-core", "4.14.1", "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745", ("axe.min.js",))
 VENDORED = ROOT / "build" / "vendor"
 

@@ -31,7 +31,7 @@ EXERCISE = Exercise(
     minutes=8,
     difficulty=1,
     asks="the least number of pictures which, all read without a mistake, show at this confidence (as 0.95) that the "
-    "judge errs at most at this rate (as 0.01); exact, a whole number",
+    "classifier errs at most at this rate (as 0.01); exact, a whole number",
     inputs=_claim,
     reference=_ceiling(_needed),
     tolerance=1e-5,
@@ -60,7 +60,7 @@ EXERCISE = Exercise(
         Misconception(
             "one in n",
             _ceiling(lambda rate, confidence: 1 / rate),
-            "A judge that errs once in n pictures on average reads n of them without a mistake in over a third of "
+            "A classifier that errs once in n pictures on average reads n of them without a mistake in over a third of "
             "all trials. That is no evidence.",
         ),
         Misconception(

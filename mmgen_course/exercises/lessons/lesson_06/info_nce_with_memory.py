@@ -50,16 +50,16 @@ EXERCISE = Exercise(
             "Your value is right, and no gradient flows at all. Only the memory is a constant.",
         ),
         Misconception(
-            "wrong partner",
+            "wrong positive",
             lambda f, g, memory, tau: _with_memory(f, memory.detach(), g, tau),
-            "With the memory in front, candidate i is a remembered caption. Which number has the partner now?",
+            "With the memory in front, candidate i is a remembered caption. Which number has the positive now?",
         ),
         Misconception(
             "batch left out",
             lambda f, g, memory, tau: torch.stack(
                 [_with_memory(f[i : i + 1], g[i : i + 1], memory.detach(), tau) for i in range(len(f))]
             ).mean(),
-            "Your only strangers are remembered. The other captions of the batch are strangers, too.",
+            "Your only negatives are remembered. The other captions of the batch are negatives, too.",
         ),
     ),
     way="gradient",

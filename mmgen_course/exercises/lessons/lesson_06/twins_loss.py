@@ -49,7 +49,7 @@ EXERCISE = Exercise(
         Misconception(
             "diagonal alone",
             lambda f, g, caption, tau: contrastive_loss(cosine_similarity(f, g), tau),
-            "Only the diagonal is right with you: equal captions are pushed away as strangers.",
+            "Only the diagonal is right with you: equal captions are pushed away as negatives.",
         ),
         Misconception(
             "dot products for cosines",
@@ -79,7 +79,7 @@ EXERCISE = Exercise(
         Misconception(
             "twins left out",
             _twins_loss(lambda s, same: diagonal_cross_entropy(s - 1e9 * (same.tril(-1) | same.triu(1)))),
-            "You took the other right answers out of the test. They are not strangers, but partners to be found.",
+            "You took the other right answers out of the test. They are not negatives, but positives to be found.",
         ),
         Misconception(
             "one way only",

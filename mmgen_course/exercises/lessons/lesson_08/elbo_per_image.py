@@ -7,7 +7,7 @@ from mmgen_course.exercises.exercise import Exercise, Misconception
 
 
 def _pixels_and_terms(generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """log p of each of 12 pixels, and the KL of each of 4 latent numbers, of 6 pictures."""
+    """log p of each of 12 pixels, and the KL of each of 4 latent variables, of 6 pictures."""
     return -torch.rand(6, 12, generator=generator), torch.rand(6, 4, generator=generator)
 
 
@@ -26,20 +26,20 @@ EXERCISE = Exercise(
         Misconception(
             "reconstruction averaged over pixels",
             lambda pixels, terms: pixels.mean() - terms.sum(1).mean(),
-            "You averaged over pixels and summed over latent numbers: the KL now weighs as many times too much as "
+            "You averaged over pixels and summed over latent variables: the KL now weighs as many times too much as "
             "there are pixels, and the latents collapse. Sum both over everything that belongs to one picture.",
         ),
         Misconception(
-            "KL averaged over latent numbers",
+            "KL averaged over latent variables",
             lambda pixels, terms: pixels.sum(1).mean() - terms.mean(),
-            "You averaged the KL over the latent numbers while the pixels are summed: a beta below 1 that "
+            "You averaged the KL over the latent variables while the pixels are summed: a beta below 1 that "
             "nobody chose.",
         ),
         Misconception(
             "both terms averaged",
             lambda pixels, terms: pixels.mean() - terms.mean(),
-            "Both terms are means: nats per pixel less nats per latent number, two different units. Per image, each is "
-            "a sum.",
+            "Both terms are means: nats per pixel less nats per latent variable, two different units. Per image, each "
+            "is a sum.",
         ),
         Misconception(
             "KL added",

@@ -13,7 +13,7 @@ def _two_gaussians(generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, 
 
 
 def _kl_terms(mu: Tensor, logvar: Tensor, prior_mu: Tensor, prior_logvar: Tensor) -> Tensor:
-    """The KL of each latent number of each picture."""
+    """The KL of each latent variable of each picture."""
     moved = (mu - prior_mu).square() / prior_logvar.exp()
     return (prior_logvar - logvar + (logvar - prior_logvar).exp() + moved - 1) / 2
 
@@ -74,15 +74,15 @@ EXERCISE = Exercise(
             "A difference of two KLs to N(0, I) is no KL; it may be negative. Write log q - log p, and average it.",
         ),
         Misconception(
-            "mean over latent numbers",
+            "mean over latent variables",
             lambda *parameters: _kl_terms(*parameters).mean(),
-            "You averaged over the latent numbers. A KL of independent numbers is the sum of theirs; the mean runs "
+            "You averaged over the latent variables. A KL of independent numbers is the sum of theirs; the mean runs "
             "over images alone.",
         ),
         Misconception(
             "summed over images",
             lambda *parameters: _kl_terms(*parameters).sum(),
-            "This grows with the number of images. Nats per image: sum over latent numbers, mean over images.",
+            "This grows with the number of images. Nats per image: sum over latent variables, mean over images.",
         ),
         Misconception(
             "sign turned",

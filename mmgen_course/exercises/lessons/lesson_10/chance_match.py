@@ -109,7 +109,7 @@ EXERCISE = Exercise(
         Misconception(
             "sentences exchanged",
             _each(lambda heard, asked: _chance(asked, heard)),
-            "You drew from what the list says, and asked for the first sentence. The painter heard the first one.",
+            "You drew from what the list says, and asked for the first sentence. The decoder heard the first one.",
         ),
         Misconception(
             "background forgotten",

@@ -50,13 +50,13 @@ EXERCISE = Exercise(
             lambda x, logits, mu, log_sigma: (
                 F.binary_cross_entropy_with_logits(logits, x) + (1 + log_sigma - mu**2 - log_sigma.exp()).mean()
             ),
-            "This is the printed program's number. Choose one picture, one pixel and one latent number, and compare "
+            "This is the printed program's number. Choose one picture, one pixel and one latent variable, and compare "
             "each of its two terms with a sum by hand.",
         ),
         Misconception(
             "both means left",
             lambda x, logits, mu, log_sigma: _errors(x, logits).mean() + _kls(mu, log_sigma).mean(),
-            "Three are mended. Both terms are still means, over pixels and over latent numbers: they do not weigh as "
+            "Three are mended. Both terms are still means, over pixels and over latent variables: they do not weigh as "
             "what belongs to one picture weighs.",
         ),
         Misconception(
@@ -66,9 +66,9 @@ EXERCISE = Exercise(
             "a summed KL that is a beta as large as the number of pixels.",
         ),
         Misconception(
-            "mean over latent numbers",
+            "mean over latent variables",
             lambda x, logits, mu, log_sigma: _errors(x, logits).sum(dim=1).mean() + _kls(mu, log_sigma).mean(),
-            "Four are mended. The KL is still a mean over latent numbers, while the pixels are summed: beta = 1/d.",
+            "Four are mended. The KL is still a mean over latent variables, while the pixels are summed: beta = 1/d.",
         ),
         Misconception(
             "half lost",

@@ -63,7 +63,7 @@ EXERCISE = Exercise(
         Misconception(
             "lowest entry of the table",
             lambda table: _answered(table, table.amin(dim=1).argmin()),
-            "You chose the row with the lowest entry. The column's player will not choose that entry: judge each row "
+            "You chose the row with the lowest entry. The column's player will not choose that entry: look at each row "
             "by the answer that it gets.",
         ),
         Misconception(

@@ -7,8 +7,8 @@ from mmgen_course.exercises.exercise import Exercise, Misconception
 from mmgen_course.exercises.lessons.lesson_09 import between
 
 
-def _judged(generator: torch.Generator) -> tuple[int, int, float, float]:
-    """What a judge accepted of some pictures, most of them right, and the shares of its two errors."""
+def _accepted(generator: torch.Generator) -> tuple[int, int, float, float]:
+    """What a classifier accepted of some pictures, most of them right, and the shares of its two errors."""
     n = int(torch.randint(25, 80, (), generator=generator))
     passes, rejects = between(0.02, 0.08, generator), between(0.1, 0.25, generator)
     if torch.rand((), generator=generator) < 0.5:
@@ -36,16 +36,16 @@ def _subtracted(hits: int, n: int, passes: float, rejects: float) -> tuple[float
 
 
 EXERCISE = Exercise(
-    name="share_behind_the_judge",
+    name="corrected_share",
     lesson="09_evaluation",
     number=2,
     points=3,
     minutes=12,
     difficulty=2,
     asks="the share m of right pictures, and the ends of its interval, a tuple of three numbers from 0 to 1, from hits "
-    "of n that the judge accepted, the share `passes` of wrong pictures that it accepts and `rejects` of right ones "
-    "that it does not",
-    inputs=_judged,
+    "of n that the classifier accepted, the share `passes` of wrong pictures that it accepts and `rejects` of right "
+    "ones that it does not",
+    inputs=_accepted,
     reference=_behind,
     misconceptions=(
         Misconception(
@@ -56,8 +56,8 @@ EXERCISE = Exercise(
         Misconception(
             "not kept within 0 and 1",
             lambda hits, n, passes, rejects: tuple(_corrected(q, passes, rejects) for q in wilson(hits, n)),
-            "One of your shares lies outside 0 to 1. The judge's errors differ by chance in these n pictures, and the "
-            "formula does not know that a share ends somewhere.",
+            "One of your shares lies outside 0 to 1. The classifier's errors differ by chance in these n pictures, and "
+            "the formula does not know that a share ends somewhere.",
         ),
         Misconception(
             "errors added and subtracted",
@@ -66,16 +66,16 @@ EXERCISE = Exercise(
             "pass, a right one only be rejected: each error counts for its own share of the pictures.",
         ),
         Misconception(
-            "ends of the judged share",
+            "ends of the accepted share",
             lambda hits, n, passes, rejects: (_behind(hits, n, passes, rejects)[0], *wilson(hits, n)[1:]),
-            "You corrected the share, but its interval is still that of what the judge accepts; the share may lie "
-            "outside. Each end is a share that was judged, too.",
+            "You corrected the share, but its interval is still that of what the classifier accepts; the share may "
+            "lie outside. Each end is an accepted share, too.",
         ),
         Misconception(
             "corrected share taken for a count",
             _as_if_counted,
             "You corrected first, and took Wilson's interval as if n m right pictures had been counted. Counted "
-            "were the judge's verdicts; the correction then stretches their uncertainty.",
+            "were the classifier's answers; the correction then stretches their uncertainty.",
         ),
         Misconception(
             "widened alone",

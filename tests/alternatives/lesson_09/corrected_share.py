@@ -4,8 +4,8 @@ from scipy.optimize import brentq
 from scipy.stats import binomtest
 
 
-def share_behind_the_judge(hits, n, passes, rejects):
-    """Look for the share of right pictures at which the judge would accept as many."""
+def corrected_share(hits, n, passes, rejects):
+    """Look for the share of right pictures at which the classifier would accept as many."""
     ends = binomtest(hits, n).proportion_ci(method="wilson")
 
     def share_of(accepted):

@@ -199,7 +199,7 @@ def test_the_recogniser_can_learn_a_few_scenes_by_heart():
     assert recogniser.training
 
 
-def test_reading_judges_each_picture_by_itself_and_changes_nothing():
+def test_reading_looks_at_each_picture_by_itself_and_changes_nothing():
     torch.manual_seed(0)
     recogniser = SceneClassifier((4, 6), hidden=8)
     images = render(random_scenes(12, seeded()))

@@ -75,7 +75,7 @@ def test_options_are_passed_on_and_the_defaults_are_eight_pictures_of_128_by_the
     assert sorted(path.name for path in Path().iterdir()) == ["sample.png", "x.PNG"]
 
 
-def test_json_names_the_file_the_completed_captions_and_the_share_that_the_judge_reads():
+def test_json_names_the_file_the_completed_captions_and_the_share_that_the_classifier_reads():
     result = sample(CAPTION, "--n", "12", "--size", "32", "--json")
     told = json.loads(result.stdout)
     assert told.keys() == {"file", "shows_caption", "captions"}

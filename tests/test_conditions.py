@@ -165,7 +165,7 @@ def test_padding_does_not_change_a_fusion(fuse):
 
 
 @pytest.mark.parametrize("fuse", FUSIONS)
-def test_a_picture_is_judged_by_its_own_caption_alone(fuse):
+def test_a_picture_is_matched_with_its_own_caption_alone(fuse):
     h, words, mask = inputs()
     model = seeded(lambda: Matcher(fuse, (R, C), D, W), 0).double()
     together = model(h, words, mask)

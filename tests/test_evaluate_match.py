@@ -21,7 +21,7 @@ PICTURES = scenes.render(SCENES, generator=torch.Generator().manual_seed(6))
 PLAIN = [scenes.caption(scene) for scene in SCENES]
 
 
-def test_the_judges_error_is_what_its_card_says():
+def test_the_classifiers_error_is_what_its_card_says():
     card = read_card(ROOT / "weights" / "recogniser.safetensors")
     assert MEASURED_ON == CLASSIFIER_READ
     assert round((1 - card.measured["scene"]) * MEASURED_ON) == CLASSIFIER_WRONG
@@ -97,7 +97,7 @@ def test_a_stream_in_any_batches_gives_the_same(sizes):
     assert match_compute(counts) == caption_match(pictures, said)
 
 
-def test_the_interval_is_wilsons_and_the_judges_error_on_both_sides():
+def test_the_interval_is_wilsons_and_the_classifiers_error_on_both_sides():
     counts = match_update(None, PICTURES[:40], PLAIN[:30] + PLAIN[31:41])
     counted = wilson(int(counts.right[0]), 40)
     for error in (0.0, 0.01, 0.2):
@@ -106,7 +106,7 @@ def test_the_interval_is_wilsons_and_the_judges_error_on_both_sides():
     assert 0 < counted.value < 1
 
 
-def test_another_judge_is_asked():
+def test_another_classifier_is_asked():
     class Blind(torch.nn.Module):
         def read(self, images):
             return [scenes.parse("a red star").complete()] * len(images)
@@ -115,7 +115,7 @@ def test_another_judge_is_asked():
     assert (counts.right[0], counts.total[0]) == (3, 4)
 
 
-def test_it_does_not_matter_how_many_pictures_come_at_once_and_the_judge_stays_as_it_was():
+def test_it_does_not_matter_how_many_pictures_come_at_once_and_the_classifier_stays_as_it_was():
     classifier = evaluate.image_features.shipped_classifier()
     before = json.dumps({name: value.double().sum().item() for name, value in classifier.state_dict().items()})
     many = caption_match(PICTURES.repeat(10, 1, 1, 1), PLAIN * 10).share

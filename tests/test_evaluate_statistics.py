@@ -201,7 +201,7 @@ def test_with_one_right_candidate_r_precision_is_recall_at_one(seed, n):
 # ---- what pictures are described by
 
 
-def test_judge_features_are_the_trunks_mean_over_places_in_any_batch():
+def test_image_features_are_the_trunks_mean_over_places_in_any_batch():
     pictures = scenes.render([scenes.parse(f"a {colour} star").complete() for colour in scenes.COLOURS])
     maps = load_classifier().trunk.maps(pictures)
     torch.testing.assert_close(classifier_features(pictures), maps.mean((2, 3)))

@@ -116,7 +116,7 @@ def test_each_mistake_earns_nothing_and_gets_its_own_hint(name):
 
 
 @pytest.mark.parametrize("name", EXERCISES)
-def test_judge_says_of_a_mistake_what_the_comparison_says(name):
+def test_mark_says_of_a_mistake_what_the_comparison_says(name):
     exercise = EXERCISES[name]
     for mistake, verdict in verdicts_on_mistakes(exercise, seed=0):
         marked = mark(exercise, mistake.wrong, seconds=PATIENCE)

@@ -430,7 +430,7 @@ values = st.recursive(
 
 @settings(max_examples=200, deadline=None)
 @given(values, values)
-def test_text_and_evidence_agree_with_the_judge_on_any_two_values(expected, got):
+def test_text_and_evidence_agree_with_the_mark_on_any_two_values(expected, got):
     reason = difference(expected, got)
     assert difference(expected, expected) == ""
     assert bool(evidence(expected, got)) <= bool(reason)

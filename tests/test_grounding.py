@@ -185,7 +185,7 @@ def test_attention_hits_where_its_object_is(encoders, at, right):
     torch.testing.assert_close(found.share, found.hit.float())
 
 
-def test_a_model_that_believes_everything_judges_half_of_the_captions_rightly(encoders):
+def test_a_model_that_believes_everything_classifies_half_of_the_captions_rightly(encoders):
     assert accuracy(encoders._replace(model=Sure((0, 0))), PAIRS[:50]) == 0.5
 
 
@@ -204,7 +204,7 @@ def shipped() -> GroundingModel:
     return load_grounding()
 
 
-def test_the_shipped_model_judges_captions_of_compositions_and_in_words_that_it_never_saw(shipped):
+def test_the_shipped_model_classifies_captions_of_compositions_and_in_words_that_it_never_saw(shipped):
     unseen = [scene for scene in SCENES["held_out_synonyms"] if scene.relation][:200]
     assert accuracy(shipped, PAIRS[:200]) > LIMITS["compositions"]
     assert accuracy(shipped, unseen) > LIMITS["scenes"]
@@ -239,7 +239,7 @@ def test_an_exchange_leaves_all_words_of_the_plainest_caption_and_undoes_itself(
             assert exchanged(other, name) == scene
 
 
-def test_a_caption_of_a_lone_object_is_judged_too(shipped):
+def test_a_caption_of_a_lone_object_is_classified_too(shipped):
     texts = [caption(scene) for scene in ALONE[:50]]
     seen = shipped(render(ALONE[:50]), texts)
     assert (seen.probability > 0.5).float().mean() > 0.8

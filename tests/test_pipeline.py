@@ -70,7 +70,7 @@ def test_other_seeds_and_other_places_give_other_pictures(model):
     assert len({caption for seed in range(5) for caption in draw(["a star"] * 5, seed).captions}) == 25
 
 
-def test_hundreds_of_pictures_are_drawn_in_parts_that_fit_together():
+def test_hundreds_of_pictures_are_drawn_in_batches_that_fit_together():
     captions = [f"a {colour} star" for colour in ("red", "blue", "green")] * 84  # more than are painted at once
     many = draw(captions, seed=3)
     assert many.images.shape == (252, 3, 32, 32)

@@ -54,7 +54,7 @@ def scaled_inputs(generator):
     return (3,), {"scale": torch.randn(3, generator=generator)}, (torch.randn(3, generator=generator),)
 
 
-def test_a_module_gets_the_weights_of_the_judge_and_shows_output_and_gradients():
+def test_a_module_gets_the_weights_of_the_reference_and_shows_output_and_gradients():
     case = scaled_inputs(torch.Generator().manual_seed(0))
     value = run_answer("module", Scaled, case).value
     assert torch.equal(value["output"], case[1]["scale"] * case[2][0])

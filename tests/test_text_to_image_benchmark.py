@@ -207,7 +207,7 @@ def test_a_training_that_is_over_takes_no_more_time(clock: SimpleNamespace):
     assert text_to_image.train_until(contestant, until=50) == (6.0, 3)
 
 
-def test_judging_takes_no_time_from_anyone(
+def test_measuring_takes_no_time_from_anyone(
     clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, questions: Questions
 ):
     speeds = {"our GAN": 1.0, "DCGAN example": 0.5}
@@ -235,7 +235,7 @@ def test_judging_takes_no_time_from_anyone(
 
 
 @pytest.mark.parametrize("name", DEFAULT)
-def test_every_model_trains_and_is_judged(name: str, monkeypatch: pytest.MonkeyPatch, questions: Questions):
+def test_every_model_trains_and_is_measured(name: str, monkeypatch: pytest.MonkeyPatch, questions: Questions):
     monkeypatch.setattr(text_to_image.scene_gan, "WHITENED_BY", 100)
     monkeypatch.setattr("mmgen_course.recipes.scene_vae.WHITENED_BY", 100)
     contestant = MODELS[name](Run(steps=2))

@@ -64,7 +64,7 @@ def test_the_package_comes_from_the_wheel_and_the_checkout_cannot_be_reached(mmg
     assert str(ROOT) not in path
 
 
-def test_sample_draws_a_sentence_that_the_judge_reads_in_it(mmgen, tmp_path):
+def test_sample_draws_a_sentence_that_the_classifier_reads_in_it(mmgen, tmp_path):
     drawn = mmgen("sample", "a red circle", "--n", "8", "--out", str(tmp_path / "x.png"), "--json")
     assert drawn.returncode == 0, drawn.stderr
     assert json.loads(drawn.stdout)["shows_caption"] >= 0.75

@@ -190,7 +190,7 @@ def test_100_pictures_and_their_maps_are_those_of_pytorch_for_the_same_seed(page
     assert np.median(times) < 500  # ten times what it takes
 
 
-def test_it_draws_from_a_file_without_a_network_and_loads_the_painter_on_a_click_only(
+def test_it_draws_from_a_file_without_a_network_and_loads_the_decoder_on_a_click_only(
     browser: Browser, built: Built
 ) -> None:
     page = opened(browser, built)
@@ -338,7 +338,7 @@ def test_no_other_page_of_the_book_loads_what_it_loads(built: Built) -> None:
     assert not elsewhere & ours
 
 
-def test_the_painter_is_exported_again_when_the_package_or_its_weights_change(
+def test_the_decoder_is_exported_again_when_the_package_or_its_weights_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exports = iter([b"first", b"second", b"third"])

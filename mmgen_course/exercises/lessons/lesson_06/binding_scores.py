@@ -14,7 +14,7 @@ def _questions(generator: torch.Generator) -> tuple[Tensor]:
     return ((torch.randint(4, (n, 2, 2), generator=generator) + 2 * torch.eye(2)) / 10,)
 
 
-def _judged(s: Tensor, right: Callable[[Tensor, Tensor], Tensor] = torch.gt) -> tuple[Tensor, Tensor]:
+def _answers(s: Tensor, right: Callable[[Tensor, Tensor], Tensor] = torch.gt) -> tuple[Tensor, Tensor]:
     """Of each pair, the answers for two pictures and for two captions, (n, 2) each."""
     own = s.diagonal(dim1=1, dim2=2)
     return right(own, s[:, (0, 1), (1, 0)]), right(own, s[:, (1, 0), (0, 1)])
@@ -25,7 +25,7 @@ def _shares(*flags: Tensor) -> tuple[float, ...]:
 
 
 def _binding(s: Tensor, right: Callable[[Tensor, Tensor], Tensor] = torch.gt) -> tuple[float, ...]:
-    text, image = (answers.all(1) for answers in _judged(s, right))
+    text, image = (answers.all(1) for answers in _answers(s, right))
     return _shares(text, image, text & image)
 
 
@@ -53,7 +53,7 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "single questions counted",
-            lambda s: _shares(*_judged(s), torch.cat(_judged(s), dim=1)),
+            lambda s: _shares(*_answers(s), torch.cat(_answers(s), dim=1)),
             "You count single questions, where a coin gets one half. A pair counts if all of its questions are right.",
         ),
         Misconception(
@@ -63,7 +63,7 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "first of each pair",
-            lambda s: _shares(*(x[:, 0] for x in _judged(s)), torch.stack(_judged(s))[..., 0].all(0)),
+            lambda s: _shares(*(x[:, 0] for x in _answers(s)), torch.stack(_answers(s))[..., 0].all(0)),
             "You ask about picture 0 and caption 0 alone. The other half of each pair has a say, too.",
         ),
     ),

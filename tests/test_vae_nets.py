@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mmgen_course.generators.vae_nets import DigitVAE, SceneDecoder, SceneVAE, Whiten
 from mmgen_course.train import seeded
 
-unhurried = settings(deadline=None, max_examples=10)
+unhurried = settings(max_examples=10)
 
 
 def noise(*shape, seed=0):

@@ -64,10 +64,10 @@ def serve(home: Path) -> Iterator[Lab]:
             yield Lab(_url(server, home), folder)
         finally:
             server.terminate()
-            server.wait(timeout=30)
+            server.wait(timeout=300)
 
 
-def _url(server: subprocess.Popen, home: Path, patience: float = 90) -> str:
+def _url(server: subprocess.Popen, home: Path, patience: float = 300) -> str:
     """Where the server listens, once it has said so in its runtime folder."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline and server.poll() is None:

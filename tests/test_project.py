@@ -10,9 +10,13 @@ from pathlib import Path
 
 import pins
 import pytest
+import typer
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from typer.testing import CliRunner
+
+from mmgen_course.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "mmgen_course"
@@ -104,8 +108,13 @@ def test_every_command_in_a_document_exists(document: Path) -> None:
     for script in re.findall(r"(tools/\w+\.\w+)", text):
         assert (ROOT / script).exists(), script
     for verb in set(re.findall(r"\bmmgen ([a-z]+)", text)):
-        command = [Path(sys.executable).with_name("mmgen"), verb, "--help"]
-        assert subprocess.run(command, capture_output=True, check=False).returncode == 0, verb
+        assert CliRunner().invoke(app, [verb, "--help"]).exit_code == 0, verb
+
+
+def test_mmgen_is_installed() -> None:
+    command = [Path(sys.executable).with_name("mmgen"), "--help"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert all(f" {verb} " in said for verb in typer.main.get_command(app).commands)
 
 
 def test_make_help_lists_every_verb() -> None:

@@ -14,6 +14,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -27,6 +28,7 @@ import PIL.Image
 import torch
 import yaml
 from book_cache import stamp
+from budget import spent
 from matplotlib.figure import Figure
 from nbformat import NotebookNode
 from torch import Tensor
@@ -99,7 +101,9 @@ def draw(name: str, code: list[str], folder: Path) -> None:
     unfinished = folder.with_suffix(".tmp")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
+    before = time.process_time()
     made = frames(asked["function"], asked["controls"], VALUES.get(name, {}), unfinished)
+    spent("explorer", name, (time.process_time() - before) / len(made["frames"]))
     (unfinished / "frames.json").write_text(json.dumps(made), encoding="utf-8")
     unfinished.replace(folder)
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -119,8 +120,11 @@ def measure_ledger(file: Path = FILE) -> None:
 
 def measure_exercises(file: Path = FILE) -> None:
     """Show the verdict on the reference and on every known mistake of each exercise, and write the slowest down."""
-    from mmgen_course.exercises import all_exercises, judge
+    from mmgen_course.exercises import Exercise, all_exercises, judge
     from mmgen_course.verdicts import Shown
+
+    def verdict_on(exercise: Exercise, answer: Callable[..., object]) -> None:
+        Shown(judge(exercise, answer))._repr_html_()
 
     def seconds(work: Callable[[], object]) -> float:
         before = time.process_time()
@@ -130,7 +134,7 @@ def measure_exercises(file: Path = FILE) -> None:
     for exercise in all_exercises().values():
         answers = [exercise.reference, *(mistake.wrong for mistake in exercise.misconceptions)]
         judge(exercise, exercise.reference, seconds=60.0)  # torch imports for seconds at its first step of training
-        took = [seconds(Shown(judge(exercise, answer))._repr_html_) for answer in answers]
+        took = [seconds(partial(verdict_on, exercise, answer)) for answer in answers]
         spent("exercise", exercise.name, max(took), file)
 
 

@@ -2,37 +2,54 @@
 
 import re
 import sys
-from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
 import torch
 
-from mmgen_course.exercises import Exercise, Misconception, all_exercises, judge
+from mmgen_course.exercises import Exercise, Misconception, all_exercises, judge, lessons
 from mmgen_course.exercises.asking import ask
 from mmgen_course.exercises.compare import difference
-from mmgen_course.exercises.exercise import cases
+from mmgen_course.exercises.exercise import cases, compared
 from mmgen_course.exercises.limits import OutOfTime, at_most
 
 ROOT = Path(__file__).parents[1]
 EXERCISES = all_exercises()
 SEEDS = range(100)
+PATIENCE = 60.0  # seconds that a right answer may take on a busy machine: a hang is ended, slowness no fault
 
 
-# written differently from the references; each must get all of the points
-ALTERNATIVES = {
-    name: answer
-    for path in sorted((Path(__file__).parent / "alternatives").glob("alternatives_*.py"))
-    for name, answer in import_module(path.stem).ALTERNATIVES.items()
-}
+# right answers that are written differently from the references, a file each under the exercise's own name
+ALTERNATIVES = Path(__file__).parent / "alternatives"
 
 
-def parameters():
-    return [(exercise, mistake) for exercise in EXERCISES.values() for mistake in exercise.misconceptions]
+def alternative(name):
+    path = ALTERNATIVES / file_of(EXERCISES[name])
+    spec = spec_from_file_location(f"alternative_{name}", path)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return getattr(module, name)
 
 
-def test_every_exercise_has_an_alternative_and_three_misconceptions_with_hints_of_their_own():
-    assert ALTERNATIVES.keys() == EXERCISES.keys()
+def file_of(exercise):
+    return f"lesson_{exercise.lesson[:2]}/{exercise.name}.py"
+
+
+def files_in(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*.py") if path.name != "__init__.py"}
+
+
+def test_every_exercise_stands_in_a_file_of_its_name_and_so_does_its_alternative():
+    expected = {file_of(exercise) for exercise in EXERCISES.values()}
+    references, alternatives = files_in(Path(lessons.__file__).parent), files_in(ALTERNATIVES)
+    assert references - expected == set(), "these are no exercise's name"
+    assert expected - references == set(), "two files hold an exercise of one name, or a name is not its file's"
+    assert expected - alternatives == set(), "tests/alternatives lacks these"
+    assert alternatives - expected == set(), "tests/alternatives has these left over"
+
+
+def test_every_exercise_has_three_misconceptions_with_hints_of_their_own():
     for exercise in EXERCISES.values():
         assert len(exercise.misconceptions) >= 3
         assert len({mistake.hint for mistake in exercise.misconceptions}) == len(exercise.misconceptions)
@@ -48,6 +65,8 @@ def test_a_lesson_says_what_each_exercise_and_all_of_them_are_worth(lesson):
     assert said == [(str(one.points), str(one.minutes), str(one.difficulty)) for one in here]
     asked = re.findall(r'tags=\["exercise"\]\n(?:def|class) (\w+)', section)
     assert asked == [one.name for one in here]
+    numbers = re.findall(r"^# ### (\d+)\. ", section.partition("# ## ")[0], flags=re.MULTILINE)
+    assert numbers == [str(one.number) for one in here] == [str(n) for n in range(1, len(here) + 1)]
     total = (
         f"{sum(one.points for one in here)} points, {sum(one.minutes for one in here)} minutes; your progress is kept."
     )
@@ -57,23 +76,49 @@ def test_a_lesson_says_what_each_exercise_and_all_of_them_are_worth(lesson):
 @pytest.mark.parametrize("name", EXERCISES)
 def test_the_reference_is_right_for_100_of_100_seeds(name):
     exercise = EXERCISES[name]
-    assert all(judge(exercise, exercise.reference, seed).points == exercise.points for seed in SEEDS)
+    assert all(judge(exercise, exercise.reference, seed, PATIENCE).points == exercise.points for seed in SEEDS)
 
 
 @pytest.mark.parametrize("name", EXERCISES)
 def test_another_way_to_write_it_gets_all_points(name):
     exercise = EXERCISES[name]
-    verdicts = [judge(exercise, ALTERNATIVES[name], seed) for seed in range(10)]
+    verdicts = [judge(exercise, alternative(name), seed, PATIENCE) for seed in range(10)]
     assert all(verdict.points == exercise.points for verdict in verdicts), verdicts[0].reason
 
 
-@pytest.mark.parametrize(("exercise", "mistake"), parameters(), ids=lambda value: value.name)
-def test_each_mistake_earns_nothing_and_gets_its_own_hint(exercise: Exercise, mistake: Misconception):
+def verdicts_on_mistakes(exercise, seed):
+    """Each mistake with its verdict. As known answers, reference and mistakes are asked once for all that follow."""
+    drawn, known = cases(exercise, seed), {}
+
+    def ask_once(way, function, case):
+        key = function, next(n for n, one in enumerate(drawn) if one is case)
+        if key not in known:
+            known[key] = ask(way, function, case)
+        return known[key]
+
+    for mistake in exercise.misconceptions:
+        seen = [ask(exercise.way, mistake.wrong, case) for case in drawn]  # as a learner's answer it is asked anew
+        yield mistake, compared(exercise, drawn, seen, ask_once)
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_each_mistake_earns_nothing_and_gets_its_own_hint(name):
     for seed in range(20):
-        verdict = judge(exercise, mistake.wrong, seed)
-        assert (verdict.state, verdict.points) == ("wrong", 0)
-        assert verdict.misconception is mistake
-        assert verdict.reason
+        for mistake, verdict in verdicts_on_mistakes(EXERCISES[name], seed):
+            assert (mistake.name, verdict.state, verdict.points) == (mistake.name, "wrong", 0)
+            assert verdict.misconception is mistake, (
+                mistake.name,
+                verdict.misconception and verdict.misconception.name,
+            )
+            assert verdict.reason
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_judge_says_of_a_mistake_what_the_comparison_says(name):
+    exercise = EXERCISES[name]
+    for mistake, verdict in verdicts_on_mistakes(exercise, seed=0):
+        judged = judge(exercise, mistake.wrong, seconds=PATIENCE)
+        assert (judged.state, judged.misconception, judged.reason) == ("wrong", mistake, verdict.reason)
 
 
 @pytest.mark.parametrize("name", EXERCISES)

@@ -2,7 +2,7 @@
 
 from functools import cache
 from importlib import import_module
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 
 from mmgen_course.exercises import lessons
 from mmgen_course.exercises.exercise import Exercise, Misconception, Verdict, judge
@@ -12,15 +12,15 @@ __all__ = ["Exercise", "Misconception", "Verdict", "all_exercises", "exercises_o
 
 @cache
 def all_exercises() -> dict[str, Exercise]:
-    """Every exercise of the course by the name of its function, in the order of the lessons.
+    """Every exercise of the course by the name of its function, in the order of the lessons and in each of them.
 
     Example:
         >>> all_exercises()["kl_between"].lesson
         '08_vae'
     """
-    names = sorted(module.name for module in iter_modules(lessons.__path__))
-    modules = [import_module(f"{lessons.__name__}.{name}") for name in names]
-    return {exercise.name: exercise for module in modules for exercise in module.EXERCISES}
+    files = [file.name for file in walk_packages(lessons.__path__, f"{lessons.__name__}.") if not file.ispkg]
+    found: list[Exercise] = [import_module(file).EXERCISE for file in files]
+    return {one.name: one for one in sorted(found, key=lambda one: (one.lesson, one.number))}
 
 
 def exercises_of(lesson: str) -> list[Exercise]:

@@ -16,6 +16,7 @@ from mmgen_course.exercises.limits import OutOfTime, at_most
 from mmgen_course.exercises.wording import is_a_stub, message, own_line, place
 
 Function = Callable[..., Any]
+Ask = Callable[[Way, Function, tuple[Any, ...]], Seen]
 State = Literal["right", "wrong", "error", "timeout", "undone"]
 CASES, SECONDS = 5, 1.5
 
@@ -50,6 +51,7 @@ class Exercise:
         misconceptions: at least three.
         tolerance: the largest relative and absolute difference that counts as rounding.
         way: what is compared (see `asking.ask`): the value, also its gradient, a module, or a step of training.
+        number: of the exercise in its lesson, from 1, as its heading there has it.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Exercise:
     misconceptions: tuple[Misconception, ...]
     tolerance: float = 1e-4
     way: Way = "value"
+    number: int = 1
 
 
 @dataclass(frozen=True)
@@ -126,8 +129,15 @@ def cases(exercise: Exercise, seed: int) -> list[tuple[Any, ...]]:
     return [exercise.inputs(generator) for _ in range(CASES)]
 
 
-def compared(exercise: Exercise, drawn: list[tuple[Any, ...]], seen: list[Seen]) -> Verdict:
-    """The verdict on what was seen of an answer, up to the first case in which it changed an argument."""
+def compared(exercise: Exercise, drawn: list[tuple[Any, ...]], seen: list[Seen], ask: Ask = ask) -> Verdict:
+    """The verdict on what was seen of an answer, up to the first case in which it changed an argument.
+
+    Args:
+        exercise: which one.
+        drawn: its cases.
+        seen: of the answer, a case each.
+        ask: how the reference and the mistakes are asked; who compares many answers may keep what these said.
+    """
     if changed := next((one.changed for one in seen if one.changed), None):
         reason = f"your function changed its argument number {changed} in place; leave arguments as they are"
         return Verdict(exercise, "wrong", reason=reason)
@@ -136,12 +146,12 @@ def compared(exercise: Exercise, drawn: list[tuple[Any, ...]], seen: list[Seen])
         if found := first_difference(expected, one.value, exercise.tolerance):
             where = place(exercise.way, found.path, case)
             reason = f"{where}: {found.sentence}" if where else found.sentence
-            mistake = _recognised(exercise, drawn, seen)
+            mistake = _recognised(exercise, drawn, seen, ask)
             return Verdict(exercise, "wrong", 0, reason, mistake, expected, one.value, where)
     return Verdict(exercise, "right", exercise.points)
 
 
-def _recognised(exercise: Exercise, drawn: list[tuple[Any, ...]], seen: list[Seen]) -> Misconception | None:
+def _recognised(exercise: Exercise, drawn: list[tuple[Any, ...]], seen: list[Seen], ask: Ask) -> Misconception | None:
     for mistake in exercise.misconceptions:
         pairs = list(zip(drawn, seen, strict=True))
         if all(

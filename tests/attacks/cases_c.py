@@ -27,15 +27,17 @@ CASES = [
         "C1",
         "hidden tests and right answers on the disk",
         """
-    import glob, os
+    import glob, importlib, os, sys
     root = os.path.dirname("$PACKAGE")
-    for pattern in ("$PACKAGE/exercises/lessons/*", root + "/tests/**", root + "/notebooks/**", root + "/.git/*"):
+    for pattern in ("$PACKAGE/exercises/lessons/**/*", root + "/tests/**/*", root + "/notebooks/**", root + "/.git/*"):
         for path in glob.glob(pattern, recursive=True):
             if os.path.exists(path):
                 found.append(path)
-    for module in ("mmgen_course.exercises.lessons.lesson_08", "alternatives_08", "test_exercises"):
+    sys.path += [root + "/tests", root + "/tests/alternatives"]
+    lesson, answer = "mmgen_course.exercises.lessons.lesson_08", "lesson_08.kl_between"
+    for module in (lesson, lesson + ".kl_between", answer, "alternatives." + answer, "test_exercises"):
         try:
-            found.append(__import__(module).__name__)
+            found.append(importlib.import_module(module).__name__)
         except ImportError:
             pass""",
     ),
@@ -145,7 +147,7 @@ CASES = [
             path = os.path.join(folder, name)
             if name.endswith((".py", ".pyc")):
                 with open(path, "rb") as file:
-                    if b"KL_BETWEEN = Exercise(" in file.read():
+                    if b"EXERCISE = Exercise(" in file.read():
                         found.append(path)""",
     ),
 ]

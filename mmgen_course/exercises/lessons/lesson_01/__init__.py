@@ -1,0 +1,1 @@
+"""The exercises of lesson 01_images, one a file."""

@@ -1,0 +1,1 @@
+"""The exercises of lesson 02_text, one a file."""

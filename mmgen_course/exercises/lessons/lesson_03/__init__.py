@@ -1,0 +1,1 @@
+"""The exercises of lesson 03_cnn_features, one a file."""

@@ -1,0 +1,1 @@
+"""The exercises of lesson 05_attention, one a file."""

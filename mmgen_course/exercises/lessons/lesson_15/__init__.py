@@ -1,0 +1,1 @@
+"""The exercises of lesson 15_formulas_that_look_right, one a file."""

@@ -21,7 +21,6 @@ from functools import partial
 from pathlib import Path
 
 import nbformat
-import torch
 
 from mmgen_course.lessons import ROOT, execute, lesson_paths
 
@@ -153,6 +152,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--lessons", action="store_true", help="run the lessons here, too; minutes")
     parser.add_argument("--json", action="store_true", help="everything that was measured, for a program")
     options = parser.parse_args(arguments)
+    import torch
+
     torch.set_num_threads(1)  # threads that wait for one another count as seconds, too
     measure_ledger()
     measure_exercises()

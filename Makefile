@@ -17,18 +17,19 @@ lab: env  ## open JupyterLab on the first lesson
 lessons: env  ## run every lesson headless, then print minutes and peak memory of each
 	$(VENV)/mmgen lessons
 
-notebooks: env  ## build notebooks/*.ipynb and the table of equations from notebooks/source/*.py
-	$(VENV)/python tools/build_lessons.py
-	$(VENV)/python tools/equation_table.py
+notebooks: env  ## build notebooks/*.ipynb, the tables of lessons and equations, from notebooks/
+	$(VENV)/python -m tools.lessons
+	$(VENV)/python -m tools.lessons.ledger
+	$(VENV)/python -m tools.register
 
 book: env  ## render build/book/html from the notebooks; npm fetches its scripts once
-	$(VENV)/python tools/build_book.py
+	$(VENV)/python -m tools.book
 
 test: env  ## every test: unit, doctest, property, lessons, book, browser
 	$(VENV)/python -m pytest -n 2 --dist loadfile
 
 budget: env  ## what lessons, checks and pictures cost in seconds of the processor, and which of them too many
-	$(VENV)/python tools/budget.py
+	$(VENV)/python -m tools.budget
 
 lint: env  ## ruff and mypy
 	$(VENV)/ruff check .
@@ -42,7 +43,7 @@ bench: env  ## time the package against what a learner would use instead
 	for name in render glove attention training kills sampling; do $(VENV)/python benchmarks/$$name.py || exit 1; done
 
 pins: env  ## resolve pyproject.toml into requirements.txt and environment.yml
-	$(VENV)/python tools/pins.py
+	$(VENV)/python -m tools.pins
 
 clean:  ## remove what was made, but not what you wrote
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -88,10 +88,10 @@ def nbgrader(verb: str) -> list[str]:
     return [sys.executable, "-m", "nbgrader", verb, ASSIGNMENT]
 
 
-def graded_by_nbgrader(folder: Path, walls: list[str] | None = None) -> float:
+def graded_by_nbgrader(folder: Path, bubblewrap: list[str] | None = None) -> float:
     """Autograde a course; the seconds that it took."""
     begin = time.monotonic()
-    command = [*(walls or []), *nbgrader("autograde")]
+    command = [*(bubblewrap or []), *nbgrader("autograde")]
     subprocess.run(command, cwd=folder, check=False, capture_output=True, env=ENVIRONMENT)
     return time.monotonic() - begin
 
@@ -149,8 +149,8 @@ def behind_walls(folder: Path) -> list[str]:
     program = shutil.which("bwrap")
     if not program:
         sys.exit("needs bubblewrap: the cases are hostile")
-    walls = "--unshare-user --unshare-all --die-with-parent --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp"
-    return [program, *walls.split(), "--bind", str(folder), str(folder), "--chdir", str(folder)]
+    bubblewrap = "--unshare-user --unshare-all --die-with-parent --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp"
+    return [program, *bubblewrap.split(), "--bind", str(folder), str(folder), "--chdir", str(folder)]
 
 
 def main() -> None:

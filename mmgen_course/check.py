@@ -1,4 +1,4 @@
-"""A learner's function goes in, a verdict that a person likes to read comes out: `check(fn)` in a lesson.
+"""Marks a learner's function and shows the verdict: `check(fn)` in a lesson.
 
 Under nbgrader, whose grade is the success of a cell, an answer that is not right raises; elsewhere nothing does.
 """
@@ -10,10 +10,9 @@ from typing import Any
 from IPython.core.getipython import get_ipython
 from IPython.display import display
 
-from mmgen_course import progress
-from mmgen_course.exercises import Verdict, all_exercises, judge
-from mmgen_course.exercises.wording import brief, kind
-from mmgen_course.verdicts import Shown
+from mmgen_course.exercises import Verdict, all_exercises, mark, progress
+from mmgen_course.exercises.feedback import Feedback
+from mmgen_course.exercises.messages import brief, kind
 
 
 class NotRight(AssertionError):
@@ -24,7 +23,7 @@ class NotRight(AssertionError):
 
 
 def check(answer: Any) -> None:
-    """Judge the function or class of an exercise, show the verdict, and keep the progress.
+    """Mark the function or class of an exercise, show the verdict, and keep the progress.
 
     Args:
         answer: the function or class, under the name that the exercise gives it.
@@ -40,8 +39,8 @@ def check(answer: Any) -> None:
         antithetic_draws: ○ not done yet, 0 of 2 points
         Asked for: two draws from N(mu, sigma^2) as one tensor ...
     """
-    verdict = judge(all_exercises()[_name(answer)], answer)
-    shown = Shown(verdict, _recorded(verdict))
+    verdict = mark(all_exercises()[_name(answer)], answer)
+    shown = Feedback(verdict, _recorded(verdict))
     display(shown)
     if "NBGRADER_EXECUTION" in os.environ and verdict.state != "right":
         raise NotRight(repr(shown))

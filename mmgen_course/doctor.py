@@ -1,4 +1,4 @@
-"""This machine goes in; what `mmgen doctor` says of it comes out: what is there, what it is needed for, what to do."""
+"""Examines this machine for `mmgen doctor`: what is there, what it is needed for, and what to do where it is not."""
 
 import os
 import platform
@@ -176,10 +176,10 @@ def _ask(url: str, answered: list[str]) -> None:
 def _bubblewrap() -> Finding:
     from mmgen_course.grading.sandbox import why_not_contained  # its imports take a second
 
-    need = "mmgen grade: students' code behind walls"
+    need = "mmgen grade: students' code in a sandbox"
     if reason := why_not_contained():
         return Finding("bubblewrap", need, "does not contain code here", "absent", reason)
-    return Finding("bubblewrap", need, "builds its walls")
+    return Finding("bubblewrap", need, "starts a sandbox")
 
 
 def _programs() -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Every plot of the course: tensors and numbers go in, a picture with a description in words comes out.
+"""Every plot of the course, each with a description in words.
 
 A figure is made by `figure`, published when its block ends, and always carries alt text; lesson 00 uses it first.
 """
@@ -62,7 +62,7 @@ def publish(figure: Figure, alt: str) -> None:
         ValueError: the sentence is empty.
     """
     if not alt.strip():
-        raise ValueError("a figure needs alt text: a sentence that says what it shows; an empty one came")
+        raise ValueError("a figure needs alt text: a sentence that says what it shows; got an empty one")
     data = png(figure)
     pixels = int.from_bytes(data[16:20])  # a PNG file states its width there
     display(Image(data, alt=alt, width=round(pixels * 96 / DPI)))
@@ -113,7 +113,7 @@ def gallery(images: Float[Tensor, "n c h w"], titles: Sequence[str] = (), column
         ValueError: there are titles, but not one for each image.
     """
     if titles and len(titles) != len(images):
-        raise ValueError(f"{len(images)} images need as many titles; {len(titles)} came")
+        raise ValueError(f"{len(images)} images need as many titles; got {len(titles)}")
     rows = -(-len(images) // columns)
     side = 7 / columns
     longest = round(8.5 * side)  # characters in the width of an image, at a title's size

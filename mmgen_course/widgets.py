@@ -1,4 +1,4 @@
-"""Every explorer of the course: a function of some controls goes in, a panel that redraws at each touch comes out.
+"""Every explorer of the course: a panel of controls and a picture that is drawn anew at each touch.
 
 The first is in lesson 00, where a learner types a caption and sees its scene.
 """
@@ -50,12 +50,12 @@ def explorer(draw: Callable[..., tuple[Tensor | Figure, str]], **controls: ipywi
     def update(_: Any = None) -> None:
         try:
             with mpl.rc_context(show.STYLE):  # a figure has the colours of every other
-                drawn, said = draw(**{name: control.value for name, control in controls.items()})
+                drawn, caption = draw(**{name: control.value for name, control in controls.items()})
         except ValueError as error:
             sentence.value = f'<p role="status" style="{WRONG}">{escape(str(error))}</p>'
             return
-        picture.value = _img(drawn, alt=said, loaded=NAMING)
-        sentence.value = f'<p role="status">{escape(said)}</p>'
+        picture.value = _img(drawn, alt=caption, loaded=NAMING)
+        sentence.value = f'<p role="status">{escape(caption)}</p>'
 
     for control in controls.values():
         control.layout.max_width = control.layout.max_width or "98%"  # of a narrow window
@@ -88,25 +88,25 @@ def watch(
         2
     """
     progress = ipywidgets.IntProgress(max=total, description="0", layout={"width": "95%", "max_width": f"{WIDTH}px"})
-    picture, said = ipywidgets.HTML(), ipywidgets.HTML()
-    display(ipywidgets.VBox([progress, said, picture]))
+    picture, status = ipywidgets.HTML(), ipywidgets.HTML()
+    display(ipywidgets.VBox([progress, status, picture]))
 
     def update(step: int) -> None:
         progress.value, progress.description = step, f"{step}/{total}"
-        now = ", ".join(f"{name} {value:.3f}" for name, value in came[-1].items()) if came else ""
-        said.value = f'<p role="status">{escape(now)}</p>'
+        now = ", ".join(f"{name} {value:.3f}" for name, value in got[-1].items()) if got else ""
+        status.value = f'<p role="status">{escape(now)}</p>'
         if draw is not None:
             with torch.no_grad():
                 picture.value = _img(draw(), alt=f"what the model draws after step {step}: {now}")
 
-    came: list[Mapping[str, float]] = []
+    got: list[Mapping[str, float]] = []
     update(0)
     for step, values in enumerate(losses, start=1):
-        came.append(values)
+        got.append(values)
         if step % every == 0:
             update(step)
-    update(len(came))
-    return came
+    update(len(got))
+    return got
 
 
 def text(description: str, value: str) -> ipywidgets.Text:

@@ -18,6 +18,13 @@ os.environ["PYTHONPATH"] = str(Path(__file__).parent / "offline")
 os.environ["MMGEN_FAST"] = "1"
 os.environ["MMGEN_PROGRESS"] = ""
 
+# what a skip says that a program is missing -> the packages of Debian that bring it, as .ci/run installs them
+MISSING = {
+    "no Chromium on this machine": "chromium fonts-dejavu-core",
+    "bubblewrap is not installed": "bubblewrap",
+    "no npm on this machine": "npm",
+}
+
 # no example has a deadline, and none is drawn too slowly: a busy machine is not a fault, and what things cost is for
 # `make budget` to say
 UNHURRIED = [hypothesis.HealthCheck.too_slow]
@@ -53,3 +60,12 @@ def calls_of() -> Callable[[Callable[[], object]], int]:
         return calls
 
     return count
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line what to install to run the tests that were skipped for want of it."""
+    skipped = [report.longrepr[2] for report in terminalreporter.getreports("skipped")]
+    packages = {why: [reason for reason in skipped if why in reason] for why in MISSING}
+    if count := sum(map(len, packages.values())):
+        install = " ".join(MISSING[why] for why, reasons in packages.items() if reasons)
+        terminalreporter.write_line(f"{count} tests skipped: `apt-get install {install}` to run them", yellow=True)

@@ -5,13 +5,13 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
-import budget
 import pytest
 import torch
-from budget import BUDGETS, Spent, clocked, read, spent, table
 
 from mmgen_course.exercises import Exercise, Misconception
 from mmgen_course.exercises.exercise import CASES
+from tools import budget
+from tools.budget import BUDGETS, Spent, clocked, read, spent, table
 
 
 def test_the_last_figure_of_each_thing_counts_in_the_order_of_the_budgets(tmp_path):
@@ -33,7 +33,7 @@ def test_the_last_figure_of_each_thing_counts_in_the_order_of_the_budgets(tmp_pa
 def test_each_line_that_is_written_at_once_by_two_processes_is_whole(tmp_path):
     file = tmp_path / "budget.jsonl"
     code = (
-        f"import sys; sys.path.insert(0, {str(budget.ROOT / 'tools')!r}); from pathlib import Path; import budget;"
+        f"import sys; sys.path.insert(0, {str(budget.ROOT)!r}); from pathlib import Path; from tools import budget;"
         f"[budget.spent('ledger', f'{{sys.argv[1]}}-{{n}}', n, Path({str(file)!r})) for n in range(200)]"
     )
     both = [subprocess.Popen([sys.executable, "-c", code, name]) for name in "ab"]

@@ -1,27 +1,23 @@
-"""tools/build_lessons.py: what it makes of a lesson, and everything that must stop it."""
+"""tools/lessons: what it makes of a lesson, and everything that must stop it."""
 
 import json
 import re
-import sys
 from pathlib import Path
 from textwrap import dedent
 
 import nbformat
 import pytest
 from nbformat import NotebookNode, v4
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
-
-import build_lessons
-from build_lessons import Course, build, check_leaks, learner_notebook, main, read_course, solution_notebook
-from lesson_outputs import settle, to_bytes
-from lesson_solutions import answer_name, learner_text
-from lesson_source import LessonError, read_lesson
 from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.utils import is_grade, is_locked, is_solution
 
 from mmgen_course.exercises import Exercise, all_exercises
-from mmgen_course.lessons import ROOT
+from mmgen_course.notebooks.run import ROOT
+from tools.lessons import build as build_lessons
+from tools.lessons.build import Course, build, check_leaks, learner_notebook, main, read_course, solution_notebook
+from tools.lessons.outputs import settle, to_bytes
+from tools.lessons.solutions import answer_name, learner_text
+from tools.lessons.source import LessonError, read_lesson
 
 EXERCISE = '''\
 # %% tags=["exercise"]
@@ -541,7 +537,7 @@ def test_the_notebook_says_what_made_it_and_nothing_of_this_machine(built):
     metadata = notebook["metadata"]
     nbformat.validate(notebook)
     assert sorted(metadata) == ["kernelspec", "language_info", "mmgen", "widgets"]
-    assert metadata["mmgen"]["generated_by"] == "tools/build_lessons.py"
+    assert metadata["mmgen"]["generated_by"] == "tools/lessons"
     assert metadata["mmgen"]["source"] == "notebooks/source/00_tiny.py"
     assert "version" not in metadata["language_info"]
     assert [cell["execution_count"] for cell in notebook["cells"]] == [1, 2, 3, 4, 5, 6]
@@ -586,7 +582,7 @@ def test_an_interrupted_build_leaves_what_was_there(tmp_path):
     with pytest.raises(LessonError, match="00_tiny, cell 1: ZeroDivisionError: division by zero"):
         build(course.lessons[0], course, tmp_path)
     assert (tmp_path / "00_tiny.ipynb").read_text() == "as before"
-    assert not list(tmp_path.glob("*.tmp"))
+    assert not list(tmp_path.glob("*.partial"))
 
 
 def test_a_solutions_notebook_goes_when_its_lesson_has_no_exercise(tmp_path, monkeypatch):
@@ -604,7 +600,7 @@ def test_a_solutions_notebook_goes_when_its_lesson_has_no_exercise(tmp_path, mon
 def test_a_name_without_lesson_is_wrong_usage_and_a_broken_rule_a_failed_job(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(build_lessons, "all_exercises", dict)
     (tmp_path / "00_tiny.py").write_text("# %% [markdown]\n# $$ a $$\n")
-    with pytest.raises(SystemExit, match=r"build_lessons: .*00_tiny\.py:2: give a displayed equation"):
+    with pytest.raises(SystemExit, match=r"tools.lessons: .*00_tiny\.py:2: give a displayed equation"):
         main(["--source", str(tmp_path)])
     (tmp_path / "00_tiny.py").write_text("# %%\n1\n")
     with pytest.raises(SystemExit) as exit_:

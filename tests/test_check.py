@@ -13,13 +13,13 @@ import torch
 from IPython.core.interactiveshell import InteractiveShell
 
 from mmgen_course import check as module
-from mmgen_course import progress as kept
 from mmgen_course.check import check
-from mmgen_course.exercises import Exercise, Misconception, all_exercises, judge
+from mmgen_course.exercises import Exercise, Misconception, all_exercises, mark
 from mmgen_course.exercises import exercise as engine
-from mmgen_course.exercises.asking import Net
-from mmgen_course.exercises.limits import OutOfTime, at_most
-from mmgen_course.verdicts import Shown
+from mmgen_course.exercises import progress as kept
+from mmgen_course.exercises.feedback import Feedback
+from mmgen_course.exercises.run_answer import Net
+from mmgen_course.exercises.timeout import OutOfTime, at_most
 
 EXERCISES = all_exercises()
 RIGHT = EXERCISES["antithetic_draws"].reference
@@ -43,7 +43,7 @@ def progress(tmp_path, monkeypatch):
 
 @pytest.fixture
 def shown(monkeypatch):
-    seen: list[Shown] = []
+    seen: list[Feedback] = []
     monkeypatch.setattr(module, "display", seen.append)
     return seen
 
@@ -136,7 +136,7 @@ def test_a_class_is_checked_too(shown, monkeypatch):
 def after_the_first_step():
     """torch imports for seconds at its first step of training; in a lesson that asks for a step that is long past."""
     for exercise in (EXERCISES["one_round"], STEP):
-        judge(exercise, EXERCISES["one_round"].reference, seconds=30.0)
+        mark(exercise, EXERCISES["one_round"].reference, seconds=30.0)
 
 
 def endless(*arguments):
@@ -155,7 +155,7 @@ def test_a_loop_that_never_ends_is_ended_by_one_limit_below_two_seconds_and_is_s
 ):
     limits = []
     monkeypatch.setattr(engine, "at_most", lambda seconds: limits.append(seconds) or at_most(seconds))
-    verdict = judge(exercise, endless)
+    verdict = mark(exercise, endless)
     assert limits == [engine.SECONDS]
     assert engine.SECONDS < 2
     assert verdict.state == "timeout"
@@ -176,7 +176,7 @@ def test_a_loop_that_catches_everything_ends_too():
             except:  # noqa: E722 - as learners write it
                 continue
 
-    assert judge(EXERCISES["kl_between"], stubborn, seconds=0.3).state == "timeout"
+    assert mark(EXERCISES["kl_between"], stubborn, seconds=0.3).state == "timeout"
 
 
 def test_no_alarm_rings_after_the_block_and_the_old_one_is_back():
@@ -207,8 +207,8 @@ def test_the_limit_holds_in_another_thread_as_on_windows():
     states = []
 
     def work():
-        states.append(judge(EXERCISES["kl_between"], endless, seconds=0.2).state)
-        states.append(judge(EXERCISES["kl_between"], EXERCISES["kl_between"].reference, seconds=60.0).state)
+        states.append(mark(EXERCISES["kl_between"], endless, seconds=0.2).state)
+        states.append(mark(EXERCISES["kl_between"], EXERCISES["kl_between"].reference, seconds=60.0).state)
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -244,17 +244,17 @@ def with_a_helper(mu, logvar, prior_mu, prior_logvar):
 
 
 def test_an_error_names_the_learners_own_line_even_in_a_helper():
-    verdict = judge(EXERCISES["kl_between"], with_a_helper)
+    verdict = mark(EXERCISES["kl_between"], with_a_helper)
     assert verdict.reason.startswith("RuntimeError: ")
     assert verdict.line == "line 2 of helper: return x @ torch.zeros(99)"
-    assert "Where: line 2 of helper" in repr(Shown(verdict))
+    assert "Where: line 2 of helper" in repr(Feedback(verdict))
 
 
 def test_an_error_within_a_library_names_the_line_that_called_it():
     def calls(mu, *others):
         return torch.nn.functional.cross_entropy(mu, "no labels")
 
-    line = judge(EXERCISES["kl_between"], calls).line
+    line = mark(EXERCISES["kl_between"], calls).line
     assert line == 'line 2 of your function: return torch.nn.functional.cross_entropy(mu, "no labels")'
 
 
@@ -268,8 +268,8 @@ def test_what_pytorch_has_not_implemented_is_an_error_and_a_stub_is_not():
     def stub(*arguments):
         raise NotImplementedError
 
-    states = [judge(EXERCISES["kl_between"], answer).state for answer in (meta, missing, stub)]
-    assert states == ["error", "error", "undone"]
+    states = [mark(EXERCISES["kl_between"], answer).state for answer in (meta, missing, stub)]
+    assert states == ["error", "error", "not done"]
 
 
 def test_a_long_message_is_cut_and_one_that_cannot_be_read_does_not_matter():
@@ -283,11 +283,11 @@ def test_a_long_message_is_cut_and_one_that_cannot_be_read_does_not_matter():
     def odd(*arguments):
         raise Odd
 
-    assert len(judge(EXERCISES["kl_between"], long).reason) <= 300
-    assert judge(EXERCISES["kl_between"], odd).reason == "Odd: its message cannot be read"
+    assert len(mark(EXERCISES["kl_between"], long).reason) <= 300
+    assert mark(EXERCISES["kl_between"], odd).reason == "Odd: its message cannot be read"
 
 
 def test_a_mistake_of_ours_is_not_the_learners():
     exercise = Exercise("s", "08_vae", 1, 1, 1, "", lambda g: (1,), lambda x: {1, 2}, (Misconception("", len, ""),))
     with pytest.raises(TypeError, match="a reference gave set"):
-        judge(exercise, lambda x: x)
+        mark(exercise, lambda x: x)

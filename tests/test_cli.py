@@ -25,11 +25,12 @@ import typer
 from nbformat import v4
 from typer.testing import CliRunner
 
-from mmgen_course import data, doctor, lessons
+from mmgen_course import data, doctor
 from mmgen_course.cli import app
 from mmgen_course.data import registry
 from mmgen_course.data.sources import Remote, Source
 from mmgen_course.grading import sandbox
+from mmgen_course.notebooks.register import REGISTER
 from mmgen_course.recipes import RECIPES
 
 MMGEN = Path(sys.executable).with_name("mmgen")
@@ -42,11 +43,14 @@ def mmgen(*arguments: str):
 @pytest.fixture
 def course(tmp_path, monkeypatch) -> Path:
     """The root of a course of two lessons, the second of which fails."""
-    monkeypatch.setattr(lessons, "ROOT", tmp_path)
+    monkeypatch.setattr("mmgen_course.notebooks.run.ROOT", tmp_path)
     (tmp_path / "notebooks").mkdir()
+    register = ""
     for name, source in {"00_welcome": "print('hello')", "01_images": "[][0]"}.items():
         notebook = v4.new_notebook(cells=[v4.new_code_cell(source, id="a")])
         nbformat.write(notebook, tmp_path / "notebooks" / f"{name}.ipynb")
+        register += f'[[lesson]]\nname = "{name}"\ntitle = "t"\nstage = "s"\nlabel = "l"\ndoes = "d"\nreading = 1\n'
+    (tmp_path / "notebooks" / "lessons.toml").write_text(register)
     return tmp_path
 
 
@@ -88,11 +92,12 @@ def test_a_lesson_that_does_not_exist_is_wrong_usage(course):
 def test_without_notebooks_a_clone_says_how_to_build_them_and_an_installed_package_that_it_has_none(
     command, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(lessons, "ROOT", tmp_path)
+    monkeypatch.setattr("mmgen_course.notebooks.run.ROOT", tmp_path)
     result = mmgen(command)
     assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (1, "", 1)
     assert "not in the installed package: run this in a git clone" in result.stderr
     (tmp_path / "notebooks").mkdir()
+    shutil.copy(REGISTER, tmp_path / "notebooks")
     result = mmgen(command)
     assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (1, "", 1)
     assert "`make notebooks` builds" in result.stderr
@@ -360,8 +365,8 @@ def test_help_loads_nothing_heavy():
 
 def test_lab_serves_the_course_and_passes_options_on(course):
     code = (
-        "import os; from pathlib import Path; from mmgen_course import cli, lessons;"
-        "lessons.ROOT = Path(os.environ['COURSE']); cli.main()"
+        "import os; from pathlib import Path; from mmgen_course import cli; from mmgen_course.notebooks import run;"
+        "run.ROOT = Path(os.environ['COURSE']); cli.main()"
     )
     options = ["--no-browser", "--port=0", "--allow-root", "--IdentityProvider.token=t"]
     environment = os.environ | {"HOME": str(course / "home"), "JUPYTER_RUNTIME_DIR": str(course / "home")}
@@ -369,7 +374,11 @@ def test_lab_serves_the_course_and_passes_options_on(course):
     server = subprocess.Popen([sys.executable, "-c", code, "lab", *options], env=environment)
     try:
         listing = json.loads(patiently(course / "home", server))
-        assert sorted(entry["name"] for entry in listing["content"]) == ["00_welcome.ipynb", "01_images.ipynb"]
+        assert sorted(entry["name"] for entry in listing["content"]) == [
+            "00_welcome.ipynb",
+            "01_images.ipynb",
+            "lessons.toml",
+        ]
     finally:
         command = psutil.Process(server.pid).cmdline()
         server.terminate()

@@ -31,13 +31,13 @@ def test_a_class_is_graded_reported_and_written_into_the_gradebook(school, tmp_p
     assert done.exit_code == 0, done.output
     said = json.loads(done.stdout)
     assert said == {"submissions": 1, "graded": 1, "report": str(out / "report.html")}
-    assert "contained: 14 canaries held" in done.stderr
+    assert "contained: 14 escape tests passed" in done.stderr
     names = {path.name for path in out.iterdir()}
     assert names == {"feedback", "gradebook.csv", "lock", "report.html", "results", "secret"}
     assert (tmp_path / "gradebook.db").exists()
 
 
-def test_without_walls_nothing_is_graded_unless_it_is_typed(school, tmp_path, monkeypatch):
+def test_without_a_sandbox_nothing_is_graded_unless_it_is_typed(school, tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.which", lambda name: None)
     refused = run(school, "--out", tmp_path / "out")
     assert refused.exit_code == 1

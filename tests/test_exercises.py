@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmgen_course.exercises import Exercise, Misconception, all_exercises, judge, lessons
-from mmgen_course.exercises.asking import ask
+from mmgen_course.exercises import Exercise, Misconception, all_exercises, lessons, mark
 from mmgen_course.exercises.compare import difference
 from mmgen_course.exercises.exercise import cases, compared
-from mmgen_course.exercises.limits import OutOfTime, at_most
+from mmgen_course.exercises.run_answer import run_answer
+from mmgen_course.exercises.timeout import OutOfTime, at_most
 
 ROOT = Path(__file__).parents[1]
 EXERCISES = all_exercises()
@@ -76,13 +76,13 @@ def test_a_lesson_says_what_each_exercise_and_all_of_them_are_worth(lesson):
 @pytest.mark.parametrize("name", EXERCISES)
 def test_the_reference_is_right_for_100_of_100_seeds(name):
     exercise = EXERCISES[name]
-    assert all(judge(exercise, exercise.reference, seed, PATIENCE).points == exercise.points for seed in SEEDS)
+    assert all(mark(exercise, exercise.reference, seed, PATIENCE).points == exercise.points for seed in SEEDS)
 
 
 @pytest.mark.parametrize("name", EXERCISES)
 def test_another_way_to_write_it_gets_all_points(name):
     exercise = EXERCISES[name]
-    verdicts = [judge(exercise, alternative(name), seed, PATIENCE) for seed in range(10)]
+    verdicts = [mark(exercise, alternative(name), seed, PATIENCE) for seed in range(10)]
     assert all(verdict.points == exercise.points for verdict in verdicts), verdicts[0].reason
 
 
@@ -93,11 +93,13 @@ def verdicts_on_mistakes(exercise, seed):
     def ask_once(way, function, case):
         key = function, next(n for n, one in enumerate(drawn) if one is case)
         if key not in known:
-            known[key] = ask(way, function, case)
+            known[key] = run_answer(way, function, case)
         return known[key]
 
     for mistake in exercise.misconceptions:
-        seen = [ask(exercise.way, mistake.wrong, case) for case in drawn]  # as a learner's answer it is asked anew
+        seen = [
+            run_answer(exercise.way, mistake.wrong, case) for case in drawn
+        ]  # as a learner's answer it is asked anew
         yield mistake, compared(exercise, drawn, seen, ask_once)
 
 
@@ -117,7 +119,7 @@ def test_each_mistake_earns_nothing_and_gets_its_own_hint(name):
 def test_judge_says_of_a_mistake_what_the_comparison_says(name):
     exercise = EXERCISES[name]
     for mistake, verdict in verdicts_on_mistakes(exercise, seed=0):
-        judged = judge(exercise, mistake.wrong, seconds=PATIENCE)
+        judged = mark(exercise, mistake.wrong, seconds=PATIENCE)
         assert (judged.state, judged.misconception, judged.reason) == ("wrong", mistake, verdict.reason)
 
 
@@ -128,9 +130,9 @@ def test_the_stub_and_a_remembered_answer_earn_nothing(name):
     def stub(*arguments):
         raise NotImplementedError("write this")
 
-    assert judge(exercise, stub).state == "undone"
-    remembered = ask(exercise.way, exercise.reference, cases(exercise, seed=0)[0]).value
-    assert judge(exercise, lambda *arguments: remembered).points == 0
+    assert mark(exercise, stub).state == "not done"
+    remembered = run_answer(exercise.way, exercise.reference, cases(exercise, seed=0)[0]).value
+    assert mark(exercise, lambda *arguments: remembered).points == 0
 
 
 # ---- whatever a learner may return or do
@@ -161,7 +163,7 @@ TWICE = Exercise(
     ],
 )
 def test_what_is_wrong_with_an_answer_is_said_in_a_sentence(answer, reason):
-    verdict = judge(TWICE, answer)
+    verdict = mark(TWICE, answer)
     assert verdict.points == 0
     assert reason in verdict.reason
 
@@ -177,11 +179,11 @@ def test_what_is_wrong_with_an_answer_is_said_in_a_sentence(answer, reason):
     ],
 )
 def test_rounding_type_layout_and_gradients_do_not_matter(answer):
-    assert judge(TWICE, answer).state == "right"
+    assert mark(TWICE, answer).state == "right"
 
 
 def test_an_error_is_told_in_one_line_and_not_raised():
-    verdict = judge(TWICE, lambda x: x @ x)
+    verdict = mark(TWICE, lambda x: x @ x)
     assert verdict.state == "error"
     assert verdict.reason.startswith("RuntimeError: ")
 
@@ -194,7 +196,7 @@ def test_a_loop_without_end_is_ended_even_if_it_catches_every_exception():
             except Exception:
                 continue
 
-    verdict = judge(TWICE, forever, seconds=0.2)
+    verdict = mark(TWICE, forever, seconds=0.2)
     assert (verdict.state, verdict.points) == ("timeout", 0)
 
 
@@ -214,7 +216,7 @@ def test_an_import_is_never_cut_off_in_the_middle(tmp_path, monkeypatch):
         while True:
             pass
 
-    assert judge(TWICE, late, seconds=0.2).state == "timeout"
+    assert mark(TWICE, late, seconds=0.2).state == "timeout"
     assert sys.modules["slow_module"].whole
 
 
@@ -226,7 +228,7 @@ def test_the_clock_is_stopped_after_the_block():
 
 
 @pytest.mark.parametrize(
-    ("expected", "came", "reason"),
+    ("expected", "got", "reason"),
     [
         (1.0, torch.tensor(1.0), ""),
         (1.0, torch.ones(1), "expected a number; came a tensor of shape (1,)"),
@@ -240,5 +242,5 @@ def test_the_clock_is_stopped_after_the_block():
         (torch.tensor(2.0), torch.tensor(3.0), "expected 2; came 3"),
     ],
 )
-def test_two_values_are_compared_by_kind_before_number(expected, came, reason):
-    assert difference(expected, came) == reason
+def test_two_values_are_compared_by_kind_before_number(expected, got, reason):
+    assert difference(expected, got) == reason

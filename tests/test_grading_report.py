@@ -19,10 +19,10 @@ from chromium import chromium
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from mmgen_course.exercises import Exercise, Misconception, all_exercises, judge
-from mmgen_course.grading import report, tallies
+from mmgen_course.exercises import Exercise, Misconception, all_exercises, mark
+from mmgen_course.exercises.feedback import Feedback
+from mmgen_course.grading import class_statistics, report
 from mmgen_course.grading.submissions import readable
-from mmgen_course.verdicts import Shown
 
 ROOT = Path(__file__).resolve().parents[1]
 TWICE = Exercise(
@@ -69,11 +69,11 @@ HOSTILE = [
 def known():
     """The exercises of lesson 8 and one of lesson 9, however many the course has; and nothing waits for the disk."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tallies, "all_exercises", lambda: KNOWN)
+        patch.setattr(class_statistics, "all_exercises", lambda: KNOWN)
         patch.setattr(os, "fsync", lambda descriptor: None)
-        tallies.headings.cache_clear()
+        class_statistics.headings.cache_clear()
         yield
-    tallies.headings.cache_clear()
+    class_statistics.headings.cache_clear()
 
 
 def raising(error):
@@ -89,7 +89,7 @@ def changing(*arguments):
 
 
 def verdict_of(exercise, answer):
-    verdict = judge(exercise, answer)
+    verdict = mark(exercise, answer)
     mistake = verdict.misconception
     return {
         "state": verdict.state,
@@ -142,7 +142,7 @@ def outcome(student, lesson="08_vae", exercises=None, state="graded", reason="",
 
 
 def made_up_class(students=40):
-    """A class that handed in two lessons; the answers are drawn, and were judged."""
+    """A class that handed in two lessons; the answers are drawn, and were marked."""
     generator = torch.Generator().manual_seed(6)
 
     def draw(number):
@@ -162,7 +162,9 @@ def made_up_class(students=40):
                 done[name] = {**VERDICTS[name][-1], "state": state, "reason": STOPPED[state]}
         notes = ["code cell 3: 2 lines that are not Python were left out"] if draw(5) == 0 else []
         outcomes.append(outcome(f"student {number:02d}", lesson, done, notes=notes))
-    broken = {name: {**VERDICTS[name][0], **tallies.UNTOLD, "of": KNOWN[name].points} for name in list(KNOWN)[:-1]}
+    broken = {
+        name: {**VERDICTS[name][0], **class_statistics.UNTOLD, "of": KNOWN[name].points} for name in list(KNOWN)[:-1]
+    }
     broken["kl_between"] = VERDICTS["kl_between"][0]
     outcomes += [
         outcome("student 03", "08_vae", outcomes[0]["exercises"], file="student 03/08_vae (1).ipynb"),
@@ -282,18 +284,18 @@ def test_two_notebooks_of_a_student_and_one_notebook_of_two_students_are_noted(f
 
 def test_the_same_untouched_notebook_of_a_whole_class_is_said_to_be_untouched_and_names_few():
     undone = {"twice": VERDICTS["twice"][-1]}
-    said = tallies.remarks([outcome(f"s{n}", "09_evaluation", undone, text="as handed out") for n in range(9)])
+    said = class_statistics.remarks([outcome(f"s{n}", "09_evaluation", undone, text="as handed out") for n in range(9)])
     assert said[0] == ["the same file as s1, s2, s3, s4, s5 and 3 more, byte for byte, with nothing done in it"]
 
 
-def test_without_walls_each_row_and_the_report_say_so(outcomes, tmp_path):
+def test_without_a_sandbox_each_row_and_the_report_say_so(outcomes, tmp_path):
     contained, not_contained = tmp_path / "a", tmp_path / "b"
     written(outcomes[:2], contained)
     written([outcomes[0], {**outcomes[1], "isolation": "uncontained"}], not_contained)
     assert [row["note"].startswith("UNCONTAINED") for row in grades(contained / "gradebook.csv")] == [False, False]
     assert [row["note"].startswith("UNCONTAINED") for row in grades(not_contained / "gradebook.csv")] == [False, True]
     assert "UNCONTAINED" not in Page(contained / "report.html").text
-    banner = "UNCONTAINED: 1 notebook was graded without walls"
+    banner = "UNCONTAINED: 1 notebook was graded without a sandbox"
     assert banner in Page(not_contained / "report.html").text
     assert 'class="alarm" role="alert"' in (not_contained / "report.html").read_text()
 
@@ -329,8 +331,8 @@ def is_formula(cell):
 @given(texts, texts, texts, texts)
 @example("=1+1", "\t=1+1", 'a;"=1+1', "＝1+1")
 def test_no_cell_is_a_formula_whatever_students_write(student, file, reason, note):
-    came = hostile(student, file, reason, note)
-    data = report.gradebook(came).encode()
+    got = hostile(student, file, reason, note)
+    data = report.gradebook(got).encode()
     head, *rows = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
     assert len(rows) == 4
     assert all(len(row) == len(head) for row in rows)
@@ -340,7 +342,7 @@ def test_no_cell_is_a_formula_whatever_students_write(student, file, reason, not
     assert [[cell or "" for cell in row] for row in frame.select("student", "file", "note").rows()] == [
         [row[0], row[2], row[-1]] for row in rows
     ]
-    for row, one in zip(rows, came, strict=True):
+    for row, one in zip(rows, got, strict=True):
         plain = readable(one["student"])  # nothing is lost but what cannot be shown, and nothing is added but the guard
         assert row[0].replace("'", "")[:31_000] == plain.replace("'", "")[:31_000]
 
@@ -369,17 +371,17 @@ def test_a_guarded_cell_has_an_apostrophe_and_any_other_cell_is_as_it_came(text,
 @example(*["</script><img src=x onerror=alert(1)>"] * 4)
 @example(*["\"' onmouseover='alert(1)"] * 4)
 def test_no_element_of_a_page_comes_from_a_student(tmp_path_factory, student, file, reason, note):
-    came = hostile(student, file, reason, note)
+    got = hostile(student, file, reason, note)
     tame = [
         {**one, "student": f"{one['student'][0]}x" if n > 1 else "x", "file": "f", "reason": "r" * bool(one["reason"])}
         for n, one in enumerate(hostile("x", "f", "r", "n"))
     ]
-    for one, other in zip(tame, came, strict=True):
+    for one, other in zip(tame, got, strict=True):
         one.update(key=other["key"], sha256=other["sha256"])
     here = tmp_path_factory.mktemp("pages")
-    written(came, here / "hostile")
+    written(got, here / "hostile")
     written(tame, here / "tame")
-    names, others = report.page_names(came), report.page_names(tame)
+    names, others = report.page_names(got), report.page_names(tame)
     pages = {"report.html": "report.html"} | {
         f"feedback/{a}": f"feedback/{b}" for a, b in zip(names, others, strict=True)
     }
@@ -415,7 +417,7 @@ def slow_counts(outcomes, lesson, name):
                     "timeout": "took too long",
                     "limit": "needed too much memory, or too many processes",
                     "protocol": "gave no answer that can be read",
-                    "undone": "not done yet",
+                    "not done": "not done yet",
                     "not graded": "not graded yet",
                 }[result["state"]]
             )
@@ -442,7 +444,7 @@ def test_the_parts_of_a_bar_lie_side_by_side_and_fill_it(outcomes):
     for name, exercise in KNOWN.items():
         end = 0.0
         theirs = [one for one in outcomes if one["lesson"] == exercise.lesson]
-        for bar in tallies.exercise_numbers(name, theirs)["bars"]:
+        for bar in class_statistics.exercise_numbers(name, theirs)["bars"]:
             assert bar["start"] == pytest.approx(end)
             assert bar["width"] == pytest.approx(100 * bar["number"] / len(theirs))
             end += bar["width"]
@@ -466,8 +468,8 @@ def test_the_histogram_its_description_and_its_table_are_the_counts_of_a_slow_lo
 
 def test_a_histogram_of_many_points_has_wider_bars_and_loses_nobody():
     points = [n % 101 for n in range(1000)]
-    bars = list(tallies.histogram(points, of=100))
-    assert len(bars) <= tallies.MOST_BARS
+    bars = list(class_statistics.histogram(points, of=100))
+    assert len(bars) <= class_statistics.MOST_BARS
     assert sum(number for _, number in bars) == 1000
     assert bars[0] == ("0-4", sum(value <= 4 for value in points))
     assert bars[-1] == ("100", points.count(100))
@@ -479,7 +481,7 @@ def test_the_mistakes_to_teach_again_are_ranked_by_how_many_students_made_them(o
         for name, result in one["exercises"].items():
             if result["state"] == "wrong":
                 students.setdefault((name, result["mistake"]), set()).add(one["student"])
-    ranked = tallies.mistakes_made(outcomes)
+    ranked = class_statistics.mistakes_made(outcomes)
     assert {(made["exercise"], made["mistake"]): len(made["places"]) for made in ranked} == {
         key: len(names) for key, names in students.items()
     }
@@ -503,7 +505,7 @@ def test_the_mistakes_to_teach_again_are_ranked_by_how_many_students_made_them(o
 def test_a_student_who_makes_a_mistake_in_two_notebooks_counts_once():
     wrong = {"twice": VERDICTS["twice"][1]}
     twice = [outcome("a", "09_evaluation", wrong, file=file) for file in ("1", "2")]
-    [made] = tallies.mistakes_made([*twice, outcome("b", "09_evaluation", {"twice": VERDICTS["twice"][0]})])
+    [made] = class_statistics.mistakes_made([*twice, outcome("b", "09_evaluation", {"twice": VERDICTS["twice"][0]})])
     assert (made["mistake"], made["places"], made["of"]) == ("squared", [0], 2)
 
 
@@ -529,7 +531,7 @@ def test_feedback_has_the_words_that_check_has_in_the_notebook(name, tmp_path):
     for answer, result in zip(answers(exercise), VERDICTS[name], strict=True):
         one = outcome("alice", exercise.lesson, {name: result})
         page = Page(written([one], tmp_path) / "feedback" / report.page_names([one])[0])
-        verdict = Shown(judge(exercise, answer))
+        verdict = Feedback(mark(exercise, answer))
         said = [f"{start}: {rest}" for start, rest in verdict.sentences() if start != "Where"]
         lines = [verdict.head, *said]
         shown = f"{' '.join(' '.join(lines).split())} Each exercise was asked several times"
@@ -574,7 +576,7 @@ def test_an_error_that_prints_the_inputs_does_not_show_them(tmp_path):
     def printing(*arguments):
         raise ValueError(f"expected 2 axes; got {arguments} and {arguments[0][0].tolist()}")
 
-    result = {**VERDICTS["kl_between"][-2], "reason": judge(exercise, printing).reason}
+    result = {**VERDICTS["kl_between"][-2], "reason": mark(exercise, printing).reason}
     assert f"{inputs[0][0, 0].item():.4f}" in result["reason"]
     one = outcome("alice", exercises={"kl_between": result}, notes=[result["reason"]])
     text = Page(written([one], tmp_path) / "feedback" / report.page_names([one])[0]).text
@@ -664,15 +666,15 @@ def browser():
 @pytest.mark.parametrize("width", [1280, 400])
 def test_in_a_browser_nothing_runs_loads_or_overflows_and_all_can_be_read(browser, outcomes, tmp_path, width):
     students = [one for text in HOSTILE for one in hostile(text, text, text, text)]
-    came = [*outcomes, *students, {**outcomes[0], "isolation": "uncontained"}]
-    written(came, tmp_path)
+    got = [*outcomes, *students, {**outcomes[0], "isolation": "uncontained"}]
+    written(got, tmp_path)
     page = browser.new_page(viewport={"width": width, "height": 900})
     asked, dialogs = [], []
     page.on("request", lambda request: asked.append(request.url))
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     # one page of each kind, and one of each hostile text
-    shown = ["report.html", *(f"feedback/{name}" for name in report.page_names(came)[-2 * len(students) // 2 :: 4])]
-    for name in [*shown, f"feedback/{report.page_names(came)[0]}"]:
+    shown = ["report.html", *(f"feedback/{name}" for name in report.page_names(got)[-2 * len(students) // 2 :: 4])]
+    for name in [*shown, f"feedback/{report.page_names(got)[0]}"]:
         page.goto((tmp_path / name).as_uri())
         page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true })")
         assert page.locator("script, img, iframe, object, embed, form, link, base").count() == 0

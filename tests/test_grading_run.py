@@ -12,7 +12,7 @@ import pytest
 from corpus import contained, honest_cells, notebook_of
 from distributed import LocalCluster
 
-from mmgen_course.grading import judge, run, walls
+from mmgen_course.grading import bubblewrap, grade, run
 from mmgen_course.grading.cluster import grade_with_dask
 from mmgen_course.grading.results import Results, key_of
 from mmgen_course.grading.run import NotContained, ensure_contained, grade_all
@@ -116,11 +116,11 @@ def test_a_fault_of_ours_is_tried_again_and_then_not_graded_and_never_a_zero(mon
             tries.append(1)
             raise Infrastructure("no more processes")
 
-    outcome = judge.grade(Broken(), submission("a.ipynb", notebook_of(list(honest_cells().values()))), b"")
+    outcome = grade.grade(Broken(), submission("a.ipynb", notebook_of(list(honest_cells().values()))), b"")
     assert outcome["state"] == "not graded"
     assert outcome["reason"] == "no more processes"
     assert {result["state"] for result in outcome["exercises"].values()} == {"not graded"}
-    assert len(tries) == judge.TRIES * 4
+    assert len(tries) == grade.TRIES * 4
 
 
 @contained
@@ -129,7 +129,7 @@ def test_a_sandbox_that_dies_in_the_middle_is_started_anew():
     sandbox.start()
     os.kill(sandbox.process.pid, signal.SIGKILL)
     sandbox.process.wait()
-    outcome = judge.grade(sandbox, submission("a.ipynb", notebook_of(list(honest_cells().values()))), b"")
+    outcome = grade.grade(sandbox, submission("a.ipynb", notebook_of(list(honest_cells().values()))), b"")
     sandbox.close()
     assert (outcome["state"], outcome["points"]) == ("graded", 12)
 
@@ -138,55 +138,55 @@ def test_a_sandbox_that_dies_in_the_middle_is_started_anew():
 
 
 @contained
-def test_every_canary_is_held_here():
+def test_every_attempt_to_escape_is_held_here():
     assert set(ensure_contained().values()) == {""}
 
 
 @contained
-def test_holes_in_the_walls_are_found_by_their_canaries(monkeypatch):
-    arguments = list(walls._arguments())
-    hidden = arguments.index(str(walls.PACKAGE / "exercises" / "lessons"))
+def test_holes_in_the_sandbox_are_found_by_their_escape_tests(monkeypatch):
+    arguments = list(bubblewrap._arguments())
+    hidden = arguments.index(str(bubblewrap.PACKAGE / "exercises" / "lessons"))
     unmasked = arguments[: hidden - 1] + arguments[hidden + 3 :]  # the right answers can be read
-    monkeypatch.setattr(walls, "_arguments", lambda: ["--ro-bind", "/etc", "/etc", *unmasked, "--share-net"])
+    monkeypatch.setattr(bubblewrap, "_arguments", lambda: ["--ro-bind", "/etc", "/etc", *unmasked, "--share-net"])
     with pytest.raises(NotContained) as refused:
         ensure_contained()
-    for canary in ("files", "network", "answers"):
-        assert f"canary '{canary}' reached" in str(refused.value)
-    assert "canary 'environment'" not in str(refused.value)
+    for name in ("files", "network", "answers"):
+        assert f"escape test '{name}' reached" in str(refused.value)
+    assert "escape test 'environment'" not in str(refused.value)
 
 
 @contained
-def test_walls_that_are_missing_inside_are_found_by_their_canaries(tmp_path, monkeypatch):
+def test_missing_isolation_of_one_learner_is_found_by_its_escape_tests(tmp_path, monkeypatch):
     # a copy of the package in which one learner keeps capabilities, may call anything, and leaves processes behind
     copy = tmp_path / "mmgen_course"
-    subprocess.run(["cp", "-r", str(walls.PACKAGE), str(copy)], check=True)
-    module = copy / "grading" / "inside" / "isolation.py"
+    subprocess.run(["cp", "-r", str(bubblewrap.PACKAGE), str(copy)], check=True)
+    module = copy / "grading" / "untrusted" / "isolation.py"
     text = module.read_text()
-    for wall in ("_drop_capabilities()", "_forbid_calls()"):
-        assert f"    {wall}\n" in text
-        text = text.replace(f"    {wall}\n", "")
+    for step in ("_drop_capabilities()", "_forbid_calls()"):
+        assert f"    {step}\n" in text
+        text = text.replace(f"    {step}\n", "")
     module.write_text(text)
-    for name in ("mmgen_course.grading.walls", "mmgen_course.grading.probes", "mmgen_course.grading.sandbox"):
-        monkeypatch.setattr(f"{name}.PACKAGE", copy)
+    for name in ("bubblewrap", "escape_tests", "sandbox"):
+        monkeypatch.setattr(f"mmgen_course.grading.{name}.PACKAGE", copy)
     with pytest.raises(NotContained) as refused:
         ensure_contained()
-    for canary in ("namespaces", "calls"):
-        assert f"canary '{canary}' reached" in str(refused.value)
+    for name in ("namespaces", "calls"):
+        assert f"escape test '{name}' reached" in str(refused.value)
 
 
 @contained
 def test_a_course_in_the_home_folder_is_contained_and_what_lies_beside_it_is_not_seen(tmp_path, monkeypatch):
     copy = tmp_path / "course" / "mmgen_course"
     copy.parent.mkdir()
-    subprocess.run(["cp", "-r", str(walls.PACKAGE), str(copy)], check=True)
+    subprocess.run(["cp", "-r", str(bubblewrap.PACKAGE), str(copy)], check=True)
     (tmp_path / "diary").write_text("mine")
     monkeypatch.setenv("HOME", str(tmp_path))
-    for name in ("mmgen_course.grading.walls", "mmgen_course.grading.probes", "mmgen_course.grading.sandbox"):
-        monkeypatch.setattr(f"{name}.PACKAGE", copy)
+    for name in ("bubblewrap", "escape_tests", "sandbox"):
+        monkeypatch.setattr(f"mmgen_course.grading.{name}.PACKAGE", copy)
     assert ensure_contained()
-    arguments, diary = list(walls._arguments()), str(tmp_path / "diary")
-    monkeypatch.setattr(walls, "_arguments", lambda: ["--ro-bind", diary, diary, *arguments])
-    with pytest.raises(NotContained, match=r"canary 'files' reached .*diary"):
+    arguments, diary = list(bubblewrap._arguments()), str(tmp_path / "diary")
+    monkeypatch.setattr(bubblewrap, "_arguments", lambda: ["--ro-bind", diary, diary, *arguments])
+    with pytest.raises(NotContained, match=r"escape test 'files' reached .*diary"):
         ensure_contained()
 
 
@@ -204,7 +204,7 @@ def test_a_bubblewrap_that_does_not_work_is_not_contained(tmp_path, monkeypatch)
     fake.write_text("#!/bin/sh\necho 'No permissions to create new namespace' >&2\nexit 1\n")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(NotContained, match=r"cannot build its walls here: No permissions to create new namespace; are"):
+    with pytest.raises(NotContained, match=r"cannot start a sandbox here: No permissions to create new namespace; are"):
         ensure_contained()
 
 
@@ -215,14 +215,14 @@ def test_uncontained_grading_gives_the_same_scores_and_carries_the_mark(school, 
 
 
 @contained
-def test_a_stub_is_undone_and_what_pytorch_has_not_implemented_is_an_error(tmp_path):
+def test_a_stub_is_not_done_and_what_pytorch_has_not_implemented_is_an_error(tmp_path):
     stub = "def kl_between(*given):\n    raise NotImplementedError('your turn: kl_between')"
     of_pytorch = "import torch\n\ndef kl_between(*given):\n    return torch.zeros((), device='meta').tolist()"
     for name, answer in {"stub": stub, "meta": of_pytorch}.items():
         (tmp_path / f"{name}.ipynb").write_bytes(notebook_of([answer]))
     outcomes = grade_all(collect(tmp_path), Results(tmp_path / "out"), jobs=1)
     said = {o["student"]: o["exercises"]["kl_between"] for o in outcomes}
-    assert (said["stub"]["state"], said["meta"]["state"]) == ("undone", "error")
+    assert (said["stub"]["state"], said["meta"]["state"]) == ("not done", "error")
     assert "device='meta'" in said["meta"]["reason"]
 
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmgen_course.grading.notebooks import MOST_BYTES, Refused, code_cells
 from mmgen_course.grading.submissions import collect, readable, submission
+from mmgen_course.notebooks.read import MOST_BYTES, Refused, code_cells
 
 CELL = {"cell_type": "code", "source": "def kl_between(*a): pass"}
 

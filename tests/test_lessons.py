@@ -13,15 +13,12 @@ import pytest
 from nbformat import NotebookNode, v4
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
-
-from build_lessons import build, read_course
-
-from mmgen_course import lessons
-from mmgen_course.lessons import ROOT, execute, lesson_paths
+from mmgen_course.notebooks.register import lesson_names
+from mmgen_course.notebooks.run import ROOT, execute, lesson_paths
+from tools.lessons.build import build, read_course
 
 SOURCES = ROOT / "notebooks" / "source"
-NAMES = sorted(path.stem for path in SOURCES.glob("*.py"))
+NAMES = lesson_names()
 
 
 def notebook_of(*sources: str) -> NotebookNode:
@@ -57,15 +54,6 @@ def test_a_run_holds_outputs_time_and_the_memory_that_was_needed():
     assert 0.3 < first.seconds < 60
     # strings hash alike on each kernel, so sets of strings have one order
     assert first.notebook.cells[0].outputs == second.notebook.cells[0].outputs
-
-
-def test_lessons_come_in_the_order_of_the_course(tmp_path, monkeypatch):
-    monkeypatch.setattr(lessons, "ROOT", tmp_path)
-    assert lesson_paths() == []
-    (tmp_path / "notebooks").mkdir()
-    for name in ("10_b.ipynb", "02_c.ipynb", "scratch.ipynb", "00_a.py"):
-        (tmp_path / "notebooks" / name).touch()
-    assert [path.name for path in lesson_paths()] == ["02_c.ipynb", "10_b.ipynb"]
 
 
 # ---- offline
@@ -149,8 +137,9 @@ def test_only_pictures_may_differ_and_they_by_less_than_a_grey_level():
     assert not same({"a": 1}, {"a": 1, "b": 1})
 
 
-def test_every_notebook_has_its_source():
-    assert [path.stem for path in lesson_paths()] == NAMES
+def test_every_lesson_of_the_register_has_a_source_and_a_notebook_and_no_other_has():
+    assert [path.stem for path in sorted(SOURCES.glob("*.py"))] == NAMES
+    assert lesson_paths() == sorted((ROOT / "notebooks").glob("*.ipynb"))
     with_exercises = [lesson.name for lesson in read_course(SOURCES).lessons if lesson.has_solutions]
     assert sorted(path.stem for path in (ROOT / "notebooks" / "solutions").glob("*.ipynb")) == with_exercises
 

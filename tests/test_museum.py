@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from equation_table import LEDGER
 from ledger import ACCEPTED, REJECTED, close, read_ledger, verdict
-from lesson_source import read_lesson
+
+from tools.lessons.ledger import LEDGER
+from tools.lessons.source import read_lesson
 
 ROOT = Path(__file__).parents[1]
 LESSON = ROOT / "notebooks" / "source" / "15_formulas_that_look_right.py"

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from build_lessons import check_leaks, read_course
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 
 from mmgen_course.exercises import Exercise, all_exercises
 from mmgen_course.grading.gradebook import write_gradebook
-from mmgen_course.lessons import ROOT
+from mmgen_course.notebooks.run import ROOT
+from tools.lessons.build import check_leaks, read_course
 
 LESSON = "01_images"  # the quickest one that has exercises
 EXERCISES = {one.name: one for one in all_exercises().values() if one.lesson == LESSON}
@@ -227,7 +227,7 @@ def test_validate_fails_on_wrong_answers_and_passes_on_right_ones(tmp_path: Path
 
 def result(student: str, states: dict[str, str] | None = None, state: str = "graded", **more: object) -> dict:
     """A result as `mmgen grade` writes it; what `states` does not name is right."""
-    exercises = {name: judged(one, (states or {}).get(name, "right")) for name, one in EXERCISES.items()}
+    exercises = {name: marked(one, (states or {}).get(name, "right")) for name, one in EXERCISES.items()}
     points = sum(one["points"] for one in exercises.values())
     return {
         "student": student,
@@ -242,7 +242,7 @@ def result(student: str, states: dict[str, str] | None = None, state: str = "gra
     }
 
 
-def judged(exercise: Exercise, state: str) -> dict:
+def marked(exercise: Exercise, state: str) -> dict:
     right = state == "right"
     hint = exercise.misconceptions[0].hint if state == "wrong" else ""
     reason = "" if right else "<b>secret</b>"
@@ -267,7 +267,7 @@ def rows(folder: Path) -> Iterator[tuple]:
 CLASS = [
     result("alice"),
     result("bob", dict.fromkeys(MISTAKEN, "wrong")),
-    result("carol", dict.fromkeys(EXERCISES, "undone")),
+    result("carol", dict.fromkeys(EXERCISES, "not done")),
 ]
 
 

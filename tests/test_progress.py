@@ -8,10 +8,9 @@ import pytest
 from filelock import FileLock
 from typer.testing import CliRunner
 
-from mmgen_course import progress
 from mmgen_course.cli import app
-from mmgen_course.exercises import all_exercises
-from mmgen_course.progress import Unreadable, earned, lessons, record, whole
+from mmgen_course.exercises import all_exercises, progress
+from mmgen_course.exercises.progress import Unreadable, earned, lessons, record, whole
 
 EXERCISES = all_exercises()
 WORTH = EXERCISES["antithetic_draws"].points
@@ -98,7 +97,7 @@ def test_a_lock_that_is_never_given_back_is_waited_for_and_then_said(file, monke
 def test_notebooks_that_run_at_once_lose_no_points_of_each_other(file):
     # two processes that earn a hundred points of different exercises at the same time
     code = (
-        "import sys; from mmgen_course import progress; from mmgen_course.exercises import all_exercises;"
+        "import sys; from mmgen_course.exercises import progress; from mmgen_course.exercises import all_exercises;"
         "progress._counted = lambda kept: {k: v for k, v in kept.items()};"
         "print('ready', flush=True); input();"
         "[progress.record(f'{sys.argv[1]}-{n}', 1) for n in range(50)]"

@@ -8,7 +8,6 @@ import sys
 import tomllib
 from pathlib import Path
 
-import pins
 import pytest
 import typer
 import yaml
@@ -17,11 +16,13 @@ from packaging.utils import canonicalize_name
 from typer.testing import CliRunner
 
 from mmgen_course.cli import app
+from mmgen_course.notebooks.register import lesson_names
+from tools import pins
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "mmgen_course"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-LESSONS = sorted((ROOT / "notebooks/source").glob("*.py"))
+LESSONS = [ROOT / "notebooks/source" / f"{name}.py" for name in lesson_names()]
 NAMES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md", "book/equations.md"]
 DOCUMENTS = [ROOT / name for name in NAMES]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -33,13 +34,12 @@ LAYERS = [
     {"cli"},
     {"doctor"},
     {"check", "grading", "pipeline"},
-    {"progress", "verdicts"},
     {"exercises", "recipes"},
-    {"evaluate", "lessons", "widgets"},
+    {"evaluate", "notebooks", "widgets"},
     {"features", "generators"},
     {"train"},
     {"data"},
-    {"fusion", "preprocess", "scenes", "show"},
+    {"fusion", "preprocess", "register", "scenes", "show"},
 ]
 GRAMMAR = ["# ", "**You will be able to**", "**From here on we import it", "explorer(", "## On real data"]
 GRAMMAR += ["## What to remember", "## Three questions", "## References"]
@@ -95,7 +95,8 @@ def test_every_link_to_a_file_of_the_project_leads_somewhere(document: Path) -> 
 
 def test_the_readme_maps_every_lesson_and_no_other() -> None:
     mapped = re.findall(r"\(notebooks/(\w+)\.ipynb\)", (ROOT / "README.md").read_text())
-    assert mapped == [path.stem for path in LESSONS]
+    assert mapped == lesson_names()
+    assert mapped == [path.stem for path in sorted((ROOT / "notebooks/source").glob("*.py"))]
     assert mapped == [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
 
 
@@ -107,6 +108,9 @@ def test_every_command_in_a_document_exists(document: Path) -> None:
     assert said <= set(targets), said - set(targets)
     for script in re.findall(r"(tools/\w+\.\w+)", text):
         assert (ROOT / script).exists(), script
+    for module in re.findall(r"python -m (tools[\w.]*\w)", text):
+        path = ROOT / module.replace(".", "/")
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
     for verb in set(re.findall(r"\bmmgen ([a-z]+)", text)):
         assert CliRunner().invoke(app, [verb, "--help"]).exit_code == 0, verb
 

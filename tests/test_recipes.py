@@ -1,18 +1,11 @@
 """`mmgen train` and what ships: every trained file has a card that is true of it, and the data card repeats it."""
 
 import json
-import sys
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
 from typer.testing import CliRunner
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
-
-import ship
-from data_files import register, write_between
 
 from mmgen_course.cli import app
 from mmgen_course.data import ROOT
@@ -23,6 +16,8 @@ from mmgen_course.features.recogniser import Recogniser, accuracy, load_recognis
 from mmgen_course.recipes import RECIPES, Recipe, card_path, read_card, recogniser
 from mmgen_course.scenes import render
 from mmgen_course.train import Run, seeded
+from tools import ship
+from tools.data_files import register, write_between
 
 
 def mmgen(*arguments):
@@ -141,7 +136,7 @@ def test_a_card_of_another_file_is_refused(tmp_path):
 
 def test_the_data_card_says_what_the_cards_say():
     text = (ROOT / "README.md").read_text("utf-8")
-    assert "\n".join(ship.describe(ROOT)) in text, "run python tools/ship.py"
+    assert "\n".join(ship.describe(ROOT)) in text, "run python -m tools.ship"
     assert f"{recogniser.MEASURED_ON:,} scenes that its training never showed" in " ".join(text.split())
 
 

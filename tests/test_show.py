@@ -58,7 +58,7 @@ def test_every_image_of_a_gallery_has_its_own_title_and_empty_places_stay_blank(
 
 
 def test_titles_that_are_too_few_are_refused():
-    with pytest.raises(ValueError, match="2 images need as many titles; 1 came"):
+    with pytest.raises(ValueError, match="2 images need as many titles; got 1"):
         show.gallery(torch.zeros(2, 3, 4, 4), ["one"])
 
 

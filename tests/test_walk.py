@@ -6,10 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import make_drawings
 import pytest
 import torch
-import walk
 import yaml
 from PIL import Image
 from torchvision.transforms.functional import pil_to_tensor
@@ -20,6 +18,7 @@ from mmgen_course.preprocess.text import tokenize
 from mmgen_course.scenes import parse
 from mmgen_course.scenes.splits import is_held_out
 from mmgen_course.scenes.words import HELD_OUT_WORDS, TRAINING_WORDS
+from tools import make_drawings, walk
 
 ROOT = Path(__file__).resolve().parents[1]
 

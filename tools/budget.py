@@ -1,6 +1,6 @@
 """What lessons, checks and pictures may cost in seconds of the processor, what each cost, and which cost more.
 
-    python tools/budget.py [--lessons] [--json]
+    python -m tools.budget [--lessons] [--json]
 
 `make budget` runs it. It asks every check of an equation and every exercise here and now. Lessons and explorers take
 minutes, so theirs are the seconds of the last run that somebody else made, as `make test` or `make book`; --lessons
@@ -22,12 +22,12 @@ from pathlib import Path
 
 import nbformat
 
-from mmgen_course.lessons import ROOT, execute, lesson_paths
+from mmgen_course.notebooks.run import ROOT, execute, lesson_paths
 
 FILE = ROOT / "build" / "budget.jsonl"
 # of each kind: seconds, of what, and what measures it
 BUDGETS = {
-    "lesson": (60.0, "a lesson from top to bottom, in its kernel", "make test, or python tools/budget.py --lessons"),
+    "lesson": (60.0, "a lesson from top to bottom, in its kernel", "make test, or python -m tools.budget --lessons"),
     "solutions": (60.0, "the same with its exercises solved", "make test"),
     "ledger": (1.0, "the check of an equation", "make budget"),
     "exercise": (2.0, "the slowest verdict of an exercise, as HTML", "make budget"),
@@ -119,11 +119,11 @@ def measure_ledger(file: Path = FILE) -> None:
 
 def measure_exercises(file: Path = FILE) -> None:
     """Show the verdict on the reference and on every known mistake of each exercise, and write the slowest down."""
-    from mmgen_course.exercises import Exercise, all_exercises, judge
-    from mmgen_course.verdicts import Shown
+    from mmgen_course.exercises import Exercise, all_exercises, mark
+    from mmgen_course.exercises.feedback import Feedback
 
     def verdict_on(exercise: Exercise, answer: Callable[..., object]) -> None:
-        Shown(judge(exercise, answer))._repr_html_()
+        Feedback(mark(exercise, answer))._repr_html_()
 
     def seconds(work: Callable[[], object]) -> float:
         before = time.process_time()
@@ -132,7 +132,7 @@ def measure_exercises(file: Path = FILE) -> None:
 
     for exercise in all_exercises().values():
         answers = [exercise.reference, *(mistake.wrong for mistake in exercise.misconceptions)]
-        judge(exercise, exercise.reference, seconds=60.0)  # torch imports for seconds at its first step of training
+        mark(exercise, exercise.reference, seconds=60.0)  # torch imports for seconds at its first step of training
         took = [seconds(partial(verdict_on, exercise, answer)) for answer in answers]
         spent("exercise", exercise.name, max(took), file)
 

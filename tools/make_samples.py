@@ -13,12 +13,12 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from data_files import register, write_between
 from einops import rearrange
 from PIL import Image
 
 from mmgen_course import scenes, show
 from mmgen_course.data import ROOT
+from tools.data_files import register, write_between
 
 COUNT, SIZE, SEED = 320, 64, 0
 ATTRIBUTES = ("shape", "colour", "size", "style", "position")

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from mmgen_course.data.atomic import replacing
+
 ROOT = Path(__file__).resolve().parents[1]
 GENERATED = "# made by tools/pins.py (`make pins`) from pyproject.toml: do not edit\n"
 ENVIRONMENT = """\
@@ -56,9 +58,8 @@ def main() -> None:
     ]
     resolved = subprocess.run(command, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE).stdout
     for name, text in {"requirements.txt": GENERATED + resolved, "environment.yml": environment(resolved)}.items():
-        new = ROOT / f"{name}.new"
-        new.write_text(text)
-        new.replace(ROOT / name)
+        with replacing(ROOT / name) as partial:
+            partial.write_text(text)
     print(f"requirements.txt and environment.yml: {len(pins(resolved))} pins")
 
 

@@ -1,7 +1,7 @@
 """Puts trained files among the data of the course: trained/NAME and its card go in, data/, its registry and its card.
 
     mmgen train recogniser
-    python tools/ship.py recogniser
+    python -m tools.ship recogniser
 
 A file whose sha256 is not that of its card is refused. Without names, the data card is written anew from what is there.
 """
@@ -10,11 +10,10 @@ import argparse
 import shutil
 from pathlib import Path
 
-from data_files import register, write_between
-
 from mmgen_course.data import ROOT
-from mmgen_course.lessons import ROOT as PROJECT
+from mmgen_course.notebooks.run import ROOT as PROJECT
 from mmgen_course.recipes import RECIPES, Recipe, card_path, read_card
+from tools.data_files import register, write_between
 
 FOLDERS = ("results/", "weights/", "words/")
 TABLES = {  # written to trained/ by benchmarks/

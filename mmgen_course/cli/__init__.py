@@ -1,4 +1,4 @@
-"""`mmgen ...`: a command line goes in; a table, or JSON for a program to read, comes out, and an exit code."""
+"""`mmgen ...`: the course at a command line; each command prints a table, or JSON for a program to read."""
 
 from mmgen_course.cli import course, grade, models  # their commands join the app
 from mmgen_course.cli.app import app

@@ -12,22 +12,20 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-# typer keeps to itself what its public BadParameter is one of: all that a wrong command line can raise
-_WrongCommandLine: Any = typer.BadParameter.__mro__[2]
-
 
 class Commands(TyperGroup):
-    """Commands whose wrong use is told in two lines: what is wrong, and where the right use stands."""
+    """Commands whose wrong use is answered in two lines: what is wrong, and where the right use stands."""
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *others: Any, **more: Any) -> Any:
         """Run a command and exit with its code; typer's own draws a frame around an error."""
         try:
             code = super().main(args, prog_name, *others, **more | {"standalone_mode": False})
-        except _WrongCommandLine as error:
+        except typer.TyperException as error:
             if type(error).__name__ == "NoArgsIsHelpError":
-                error.show()
+                typer.echo(error.format_message(), err=True)
             else:
-                command = error.ctx.command_path if error.ctx else "mmgen"
+                context = getattr(error, "ctx", None)
+                command = context.command_path if context else "mmgen"
                 typer.echo(f"{command}: {' '.join(error.format_message().split())}", err=True)
                 typer.echo(f"`{command} --help` shows how to use it, with an example", err=True)
             sys.exit(error.exit_code)

@@ -11,7 +11,7 @@ import typer
 from mmgen_course.cli.app import AsJson, app, data_app, data_errors_in_one_line, fail, minutes, print_json, print_table
 
 if TYPE_CHECKING:
-    from mmgen_course.progress import Lesson
+    from mmgen_course.exercises.progress import Lesson
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -22,7 +22,7 @@ def lab(
 
     Example: mmgen lab --port 8890
     """
-    from mmgen_course.lessons import ROOT
+    from mmgen_course.notebooks.run import ROOT
 
     welcome = ROOT / "notebooks" / "00_welcome.ipynb"
     if not welcome.exists():
@@ -44,10 +44,10 @@ def lessons(
     from rich.console import Console
     from rich.progress import Progress
 
-    from mmgen_course.lessons import ROOT, execute, lesson_paths
+    from mmgen_course.notebooks.run import ROOT, execute, lesson_paths
 
     paths = {path.stem: path for path in lesson_paths()}
-    if not paths:
+    if not paths or not all(path.exists() for path in paths.values()):
         fail(_without_lessons(ROOT))
     if unknown := sorted(set(names or []) - set(paths)):
         raise typer.BadParameter(f"no lesson {', '.join(unknown)}; there are {', '.join(paths)}")
@@ -84,7 +84,7 @@ def show_progress(as_json: AsJson = False) -> None:
 
     Example: mmgen progress
     """
-    from mmgen_course import progress
+    from mmgen_course.exercises import progress
 
     path = progress.progress_file()
     try:

@@ -47,7 +47,7 @@ def sample(
             raise
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error
-        # the judge reads pictures of 32 pixels
+        # the classifier reads pictures of 32 pixels
         small = torch.nn.functional.avg_pool2d(drawn.images, size // 32)
         match = caption_match(small, [caption] * n).share
     try:
@@ -86,10 +86,7 @@ def train(
     from mmgen_course.train import Run, has_bf16, is_first, processes
 
     if name == "list":
-        if as_json:
-            print_json([{"name": r.name, "about": r.about, "steps": r.steps} for r in RECIPES.values()])
-        else:
-            print_table(["name", "what it is", "steps"], [(r.name, r.about, f"{r.steps:,}") for r in RECIPES.values()])
+        _print_recipes(as_json)
         return
     if name not in RECIPES:
         raise typer.BadParameter(f"no recipe {name}; there are {', '.join(RECIPES)}")
@@ -117,6 +114,15 @@ def train(
     run.finish()
 
 
+def _print_recipes(as_json: bool) -> None:
+    from mmgen_course.recipes import RECIPES
+
+    if as_json:
+        print_json([{"name": r.name, "about": r.about, "steps": r.steps} for r in RECIPES.values()])
+    else:
+        print_table(["name", "what it is", "steps"], [(r.name, r.about, f"{r.steps:,}") for r in RECIPES.values()])
+
+
 def _trained(name: str, losses: Generator[Mapping[str, float], None, dict[str, float]], run: "Run") -> dict[str, float]:
     """Run a training to its end behind a bar, and return what was measured."""
     import torch
@@ -136,10 +142,10 @@ def _trained(name: str, losses: Generator[Mapping[str, float], None, dict[str, f
         task = progress.add_task(name, total=run.steps)
         while True:
             try:
-                said = "  ".join(f"{what} {value:.4f}" for what, value in next(losses).items())
+                losses_now = "  ".join(f"{what} {value:.4f}" for what, value in next(losses).items())
             except StopIteration as end:
                 return end.value
-            progress.update(task, completed=run.step, description=said)
+            progress.update(task, completed=run.step, description=losses_now)
 
 
 def _device(name: str | None) -> "torch.device":

@@ -1,6 +1,7 @@
-"""Writes files whole or not at all: a path goes in, a temporary name to write to comes out."""
+"""Writes files whole or not at all: to a temporary name first, which then takes the place of the file."""
 
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """Write to another name in a block; at its end the file takes the place of `path`.
 
     Whoever opens `path` finds the old file or the new one, never a part. If the block raises, `path` stays as it was.
+    A folder may be written likewise, where there is none of that name yet.
 
     Example:
         >>> import tempfile
@@ -24,11 +26,14 @@ def replacing(path: Path) -> Iterator[Path]:
     partial = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.partial")
     try:
         yield partial
-        with partial.open("rb") as stream:
-            os.fsync(stream.fileno())
+        if partial.is_file():
+            with partial.open("rb") as stream:
+                os.fsync(stream.fileno())
         partial.replace(path)
         _sync_folder(path.parent)
     finally:
+        if partial.is_dir():
+            shutil.rmtree(partial)
         partial.unlink(missing_ok=True)
 
 

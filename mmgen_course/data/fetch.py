@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
+from mmgen_course.data.atomic import replacing
 from mmgen_course.data.errors import BadArchive, DataError, ReadOnlyCache, UnknownDataset
 from mmgen_course.data.registry import check_hash
 from mmgen_course.data.sources import SOURCES, Member, Remote
@@ -124,18 +125,17 @@ def _unpack(archive: Path, member: Member, folder: Path) -> None:
     """
     from mmgen_course.data.download import naming_disk_full
 
-    stage = folder / f"{member.name}.partial"
     remedy = f"Delete {archive} and fetch again."
+    for left in folder.glob(f"{member.name}.*.partial"):  # of an unpacking that was killed: we hold the folder's lock
+        left.unlink()
     try:
-        with ZipFile(archive) as zipped, zipped.open(member.name) as packed:
-            size = zipped.getinfo(member.name).file_size  # never more than this is read, whatever is packed
-            if size != member.size:
-                raise BadArchive(archive, f"{member.name} of {member.size:,} bytes", f"{size:,}", remedy)
-            with naming_disk_full(stage), stage.open("wb") as target:
-                shutil.copyfileobj(packed, target, 2**20)
-        check_hash(stage, member.sha256, remedy)
-        stage.replace(folder / member.name)
+        with replacing(folder / member.name) as partial:
+            with ZipFile(archive) as zipped, zipped.open(member.name) as packed:
+                size = zipped.getinfo(member.name).file_size  # never more than this is read, whatever is packed
+                if size != member.size:
+                    raise BadArchive(archive, f"{member.name} of {member.size:,} bytes", f"{size:,}", remedy)
+                with naming_disk_full(partial), partial.open("wb") as target:
+                    shutil.copyfileobj(packed, target, 2**20)
+            check_hash(partial, member.sha256, remedy)
     except (BadZipFile, KeyError) as error:
         raise BadArchive(archive, f"a zip with {member.name}", str(error), remedy) from error
-    finally:
-        stage.unlink(missing_ok=True)

@@ -5,9 +5,9 @@ from importlib import import_module
 from pkgutil import walk_packages
 
 from mmgen_course.exercises import lessons
-from mmgen_course.exercises.exercise import Exercise, Misconception, Verdict, judge
+from mmgen_course.exercises.exercise import Exercise, Misconception, Verdict, mark
 
-__all__ = ["Exercise", "Misconception", "Verdict", "all_exercises", "exercises_of", "judge"]
+__all__ = ["Exercise", "Misconception", "Verdict", "all_exercises", "exercises_of", "mark"]
 
 
 @cache

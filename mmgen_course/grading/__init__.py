@@ -1,6 +1,6 @@
-"""Grades a class's untrusted notebooks: a folder of them goes in, a result, a report and feedback for each come out.
+"""Grades a class's untrusted notebooks: a folder of them becomes results, a report and a page of feedback for each.
 
-The way of a submission: `submissions` reads its cells, `judge` asks for each exercise, `sandbox` runs its code behind
-`walls` and `inside` them, `results` keeps what came of it, `report` shows it, `gradebook` gives it to nbgrader. `run`
-and `cluster` do that for a class.
+The way of a submission: `submissions` reads its cells, `grade` marks each exercise, `sandbox` runs its code under
+`bubblewrap` with what `untrusted` holds, `results` keeps the outcome, `report` shows it with `class_statistics`,
+`gradebook` gives it to nbgrader. `run` and `cluster` do that for a class; `escape_tests` try the sandbox beforehand.
 """

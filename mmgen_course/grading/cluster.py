@@ -1,6 +1,6 @@
-"""The same unit of work on a Dask cluster: text goes to its workers, text comes back, and result files are the truth.
+"""Grades a class on a Dask cluster: text goes to its workers, text comes back, and result files are the truth.
 
-Each Dask worker tries the canaries in a sandbox of its own before it grades. Of a student travel strings alone.
+Each Dask worker runs the escape tests in a sandbox of its own before it grades. Of a student travel strings alone.
 """
 
 import json
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from mmgen_course.grading.judge import SECONDS
+from mmgen_course.grading.grade import SECONDS
 from mmgen_course.grading.results import Outcome, Results, key_of
 from mmgen_course.grading.run import NotContained, ensure_contained, outcome_of
 from mmgen_course.grading.sandbox import Sandbox
@@ -17,7 +17,7 @@ from mmgen_course.grading.submissions import Submission
 
 RETRIES = 3  # of a task whose Dask worker was lost
 _here = threading.local()
-_probing = threading.Lock()
+_testing = threading.Lock()
 _held: list[dict[str, str]] = []
 
 
@@ -28,7 +28,7 @@ def unit(text: str) -> str:
     submission = Submission(**work["submission"])
     if not hasattr(_here, "sandbox"):
         if work["contained"]:
-            with _probing:
+            with _testing:
                 _held.append(_held[-1] if _held else ensure_contained())
         _here.sandbox = Sandbox(work["contained"])
     secret = bytes.fromhex(work["secret"])
@@ -75,6 +75,6 @@ def _lost(submission: Submission, key: str, error: BaseException, contained: boo
     """The result of a submission that no Dask worker could grade: our fault, and no zero."""
     reason = str(error) if isinstance(error, NotContained) else f"the cluster lost it: {type(error).__name__}"
     empty = {"state": "not graded", "reason": reason, "points": 0, "of": 0, "notes": [], "exercises": {}}
-    said = {"student": submission.student, "lesson": submission.lesson, "file": submission.file}
+    whose = {"student": submission.student, "lesson": submission.lesson, "file": submission.file}
     isolation = "contained" if contained else "uncontained"
-    return {**said, "sha256": submission.sha256, "key": key, "isolation": isolation, **empty, "seconds": 0.0}
+    return {**whose, "sha256": submission.sha256, "key": key, "isolation": isolation, **empty, "seconds": 0.0}

@@ -1,7 +1,7 @@
-"""Our results go into nbgrader's gradebook: its Formgrader, its feedback and its export show them as if it had graded.
+"""Writes our results into nbgrader's gradebook: its Formgrader, feedback and export show them as if it had graded.
 
 An assignment is a lesson, with one notebook of that name; each exercise is the cell `check-name`, as
-tools/lesson_grades.py names it. Nothing that a student wrote enters the database but the student's name.
+tools/lessons/grades.py names it. Nothing that a student wrote enters the database but the student's name.
 """
 
 import json
@@ -25,7 +25,7 @@ COMMENTS = {
     "timeout": "Took too long.",
     "limit": "Took more memory or time than is given.",
     "protocol": "Did not answer with values.",
-    "undone": "No response.",
+    "not done": "No response.",
     NOT_GRADED: "Not graded yet; that is no fault of yours.",
 }
 
@@ -80,7 +80,7 @@ def _commands_of_this_python() -> Iterator[None]:
 
 
 def _chosen(results: Iterable[Outcome]) -> tuple[dict[tuple[str, str], Outcome], list[str]]:
-    """The result that counts for each student and lesson, and what is to be said of the others."""
+    """The result that counts for each student and lesson, and notes on the others."""
     chosen: dict[tuple[str, str], Outcome] = {}
     notes = []
     for outcome in sorted(results, key=lambda outcome: (outcome["student"], outcome["file"])):
@@ -145,6 +145,6 @@ def _write_grades(book: "Gradebook", submission: "SubmittedAssignment", outcome:
         if result["state"] != NOT_GRADED:
             grade.auto_score = float(result["points"])
         grade.needs_manual_grade = result["state"] == NOT_GRADED or grade.manual_score is not None
-        said = [COMMENTS.get(result["state"], ""), result["hint"]]
-        comment.auto_comment = " ".join(filter(None, said)) or None
+        sentences = [COMMENTS.get(result["state"], ""), result["hint"]]
+        comment.auto_comment = " ".join(filter(None, sentences)) or None
     book.db.commit()

@@ -1,4 +1,4 @@
-"""The results of a class go in; a gradebook, a report for the instructor and a page of feedback for each come out.
+"""Writes what a class's results come to: a gradebook, a report for the instructor, a page of feedback for each student.
 
 Any text in a result may be a student's: none becomes a formula of the gradebook, or an element of a page.
 """
@@ -16,7 +16,7 @@ import polars as pl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mmgen_course.data.atomic import replacing
-from mmgen_course.grading import tallies
+from mmgen_course.grading import class_statistics
 from mmgen_course.grading.results import Outcome
 from mmgen_course.grading.submissions import readable
 
@@ -115,9 +115,10 @@ def gradebook(outcomes: Sequence[Outcome]) -> str:
     """
     texts = {name: [_cell(outcome[name]) for outcome in outcomes] for name in ("student", "lesson", "file", "state")}
     totals = {name: [o[name] if o["state"] == "graded" else None for o in outcomes] for name in ("points", "of")}
-    exercises = {_cell(n): [_points(outcome, n) for outcome in outcomes] for n in tallies.exercise_names(outcomes)}
-    both = zip(outcomes, tallies.remarks(outcomes), strict=True)
-    notes = {"note": [_cell("; ".join(_notes(outcome, said))) for outcome, said in both]}
+    names = class_statistics.exercise_names(outcomes)
+    exercises = {_cell(name): [_points(outcome, name) for outcome in outcomes] for name in names}
+    both = zip(outcomes, class_statistics.remarks(outcomes), strict=True)
+    notes = {"note": [_cell("; ".join(_notes(outcome, remarks))) for outcome, remarks in both]}
     kinds = dict.fromkeys({**texts, **notes}, pl.String) | dict.fromkeys({**totals, **exercises}, pl.Int64)
     frame = pl.DataFrame({**texts, **totals, **exercises, **notes}, schema_overrides=kinds)
     return frame.write_csv(include_bom=True, quote_style="non_numeric", line_terminator="\r\n")
@@ -128,24 +129,24 @@ def _cell(text: str) -> str:
 
 
 def _points(outcome: Outcome, name: str) -> int | None:
-    result = outcome["exercises"].get(name, tallies.UNTOLD)
+    result = outcome["exercises"].get(name, class_statistics.UNTOLD)
     return None if result["state"] == "not graded" else result["points"]
 
 
-def _notes(outcome: Outcome, said: list[str]) -> list[str]:
+def _notes(outcome: Outcome, remarks: list[str]) -> list[str]:
     mark = ["UNCONTAINED"] if outcome["isolation"] == "uncontained" else []
     reason = [outcome["reason"]] if outcome["reason"] else []
-    return [*mark, *reason, *said, *outcome["notes"]]
+    return [*mark, *reason, *remarks, *outcome["notes"]]
 
 
 def _report(outcomes: Sequence[Outcome], names: list[str]) -> dict[str, Any]:
     """What the page for the instructor shows."""
-    each = zip(outcomes, names, tallies.remarks(outcomes), strict=True)
+    each = zip(outcomes, names, class_statistics.remarks(outcomes), strict=True)
     lessons = sorted({outcome["lesson"] for outcome in outcomes} - {""})
-    made = tallies.mistakes_made(outcomes)
+    made = class_statistics.mistakes_made(outcomes)
     return {
-        "rows": [{**outcome, "page": name, "said": said} for outcome, name, said in each],
-        "lessons": {lesson: tallies.lesson_numbers(lesson, outcomes) for lesson in lessons},
+        "rows": [{**outcome, "page": name, "remarks": remarks} for outcome, name, remarks in each],
+        "lessons": {lesson: class_statistics.lesson_numbers(lesson, outcomes) for lesson in lessons},
         "known": [mistake for mistake in made if mistake["mistake"]],
         "unknown": [mistake for mistake in made if not mistake["mistake"]],
         "states": Counter(outcome["state"] for outcome in outcomes),
@@ -157,25 +158,25 @@ def _report(outcomes: Sequence[Outcome], names: list[str]) -> dict[str, Any]:
 def _feedback(outcome: Outcome, handed_in: int) -> dict[str, Any]:
     """What the page for one student shows; `handed_in`: how many notebooks came of this student for this lesson."""
     exercises = [
-        {"group": tallies.group(result["state"], result["mistake"]), "lines": list(_lines(name, result))}
+        {"group": class_statistics.group(result["state"], result["mistake"]), "lines": list(_lines(name, result))}
         for name, result in outcome["exercises"].items()
     ]
     notes = [without_values(note) for note in outcome["notes"]]
-    title = tallies.headings(outcome["lesson"])[0]
+    title = class_statistics.headings(outcome["lesson"])[0]
     return {**outcome, "title": title, "exercises": exercises, "notes": notes, "handed_in": handed_in}
 
 
 def _lines(name: str, result: dict[str, Any]) -> Iterator[str]:
     """A verdict in the words of `check`."""
-    state, asks, reason = result["state"], tallies.asks(name), result["reason"]
+    state, asks, reason = result["state"], class_statistics.asks(name), result["reason"]
     points = "" if state == "not graded" else f", {result['points']} of {result['of']} points"
-    yield f"{name}: {tallies.WORDS[state]}{points}"
+    yield f"{name}: {class_statistics.WORDS[state]}{points}"
     if state != "right" and asks:
         yield f"Asked for: {_ended(asks)}"
     if reason not in ("", f"your turn: {name}", "nothing written yet") and state != "not graded":
         compared = state == "wrong" and not reason.startswith("your function changed its argument")
-        said = without_values(reason) if state in ("error", "undone") else reason
-        yield f"{'What differs' if compared else 'What happened'}: {_ended(said)}"
+        sentence = without_values(reason) if state in ("error", "not done") else reason
+        yield f"{'What differs' if compared else 'What happened'}: {_ended(sentence)}"
     if result["mistake"]:
         yield f"A known mistake: This is what “{result['mistake']}” gives."
         yield f"Hint: {result['hint']}"

@@ -1,4 +1,4 @@
-"""Results on the disk: one JSON file a submission, whole or not at all, under the hash of what it is a result of.
+"""Keeps results on the disk: one JSON file a submission, whole or not at all, named by the hash of what it is of.
 
 Whoever grades again, after a kill or with more submissions, finds what is done by its key.
 """
@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from mmgen_course.data.atomic import replacing
-from mmgen_course.grading.judge import SECONDS
+from mmgen_course.grading.bubblewrap import PACKAGE
+from mmgen_course.grading.grade import SECONDS
 from mmgen_course.grading.submissions import Submission
-from mmgen_course.grading.walls import PACKAGE
 
 Outcome = dict[str, Any]
-SHOWN = ("gradebook", "report", "tallies")  # what shows results decides none
+# what shows results, or runs the course's own notebooks, decides none
+UNDECIDING = ["exercises/feedback", "exercises/progress.py", "notebooks/run.py"]
+UNDECIDING += ["grading/class_statistics.py", "grading/gradebook.py", "grading/report.py"]
 
 
 class Results:
@@ -64,11 +66,11 @@ def key_of(submission: Submission, contained: bool = True, seconds: float = SECO
 
 @cache
 def grader() -> str:
-    """A hash of what decides a grade: the exercises, the grading, and the release of torch."""
+    """A hash of what decides a grade: the exercises, the grading, the slicing of notebooks, the release of torch."""
     digest = sha256(version("torch").encode())
-    for folder in ("exercises", "grading"):
+    for folder in ("exercises", "grading", "notebooks"):
         for path in sorted((PACKAGE / folder).rglob("*.py")):
-            if path.stem not in SHOWN:
+            if not any(path.is_relative_to(PACKAGE / name) for name in UNDECIDING):
                 digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -1,12 +1,12 @@
-"""A class's submissions go in, a result for each is written: in threads of this machine, each with its own sandbox."""
+"""Grades a class on this machine: in threads, each with its own sandbox; a result for each submission is written."""
 
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from mmgen_course.grading.judge import SECONDS, grade
-from mmgen_course.grading.probes import probe
+from mmgen_course.grading.escape_tests import escape_tests
+from mmgen_course.grading.grade import SECONDS, grade
 from mmgen_course.grading.results import Outcome, Results, key_of
 from mmgen_course.grading.sandbox import Sandbox, why_not_contained
 from mmgen_course.grading.submissions import Submission
@@ -17,7 +17,7 @@ class NotContained(Exception):
 
 
 def ensure_contained() -> dict[str, str]:
-    """Try every canary in the sandbox of this machine; the names of those that were held, each with "".
+    """Run every escape test in the sandbox of this machine; the names of those that were held, each with "".
 
     Raises:
         NotContained: bubblewrap is missing, does not start, or let one through.
@@ -26,13 +26,13 @@ def ensure_contained() -> dict[str, str]:
         raise NotContained(reason)
     sandbox = Sandbox()
     try:
-        reached = probe(sandbox)
+        reached = escape_tests(sandbox)
     except Exception as error:
         raise NotContained(f"the sandbox does not work here: {error}") from error
     finally:
         sandbox.close()
     if out := {name: what for name, what in reached.items() if what}:
-        raise NotContained("; ".join(f"canary {name!r} reached {what}" for name, what in out.items()))
+        raise NotContained("; ".join(f"escape test {name!r} reached {what}" for name, what in out.items()))
     return reached
 
 

@@ -1,7 +1,7 @@
-"""A process that runs untrusted notebooks, started behind bubblewrap's walls; workers for one notebook each come out.
+"""Runs untrusted notebooks: starts a fork server under bubblewrap, which gives a worker process to each notebook.
 
 Linux with bubblewrap: no file of the machine but Python and the package (without the right answers), no network, no
-other process, an empty environment. Elsewhere `contained=False` starts the same process without walls: limits of time,
+other process, an empty environment. Elsewhere `contained=False` starts the same process unprotected: limits of time,
 of address space where the system keeps to it, and nothing else.
 """
 
@@ -18,11 +18,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
-from mmgen_course.grading import wire
-from mmgen_course.grading.walls import PACKAGE, empty_environment, walled
+from mmgen_course.grading import protocol
+from mmgen_course.grading.bubblewrap import PACKAGE, contained_command, empty_environment
 
-START = "import sys; sys.path.insert(0, sys.argv[1]); from mmgen_course.grading.inside import zygote; "
-START += "zygote.main(int(sys.argv[2]), sys.argv[3] == 'contained')"
+START = "import sys; sys.path.insert(0, sys.argv[1]); from mmgen_course.grading.untrusted import forkserver; "
+START += "forkserver.main(int(sys.argv[2]), sys.argv[3] == 'contained')"
 START_SECONDS, ANSWER_SECONDS = 120, 30
 MEMORY = 1 << 30  # bytes that a notebook may use beside what the imports hold
 
@@ -32,25 +32,25 @@ class Infrastructure(Exception):
 
 
 def why_not_contained() -> str:
-    """Why untrusted code cannot be contained on this machine, and what helps; empty if bubblewrap builds its walls.
+    """Why untrusted code cannot be contained on this machine, and what helps; empty if bubblewrap starts.
 
-    Whether they hold is for `probes` to say.
+    Whether it holds is for `escape_tests` to say.
     """
     if sys.platform != "linux":
         return f"bubblewrap needs Linux, and this is {platform.system()}: use a Linux machine, or WSL2 on Windows"
     if not shutil.which("bwrap"):
         return "bubblewrap is not installed: `apt install bubblewrap`, or your system's package of that name"
     with tempfile.TemporaryFile() as arguments:
-        command = walled(["/usr/bin/true"], arguments)
+        command = contained_command(["/usr/bin/true"], arguments)
         run = subprocess.run(command, env={}, pass_fds=[arguments.fileno()], capture_output=True, check=False)
     if run.returncode:
         advice = "are user namespaces switched off? (Ubuntu 24.04 wants an AppArmor profile for bwrap)"
-        return f"bubblewrap cannot build its walls here: {run.stderr.decode(errors='replace').strip()[:200]}; {advice}"
+        return f"bubblewrap cannot start a sandbox here: {run.stderr.decode(errors='replace').strip()[:200]}; {advice}"
     return ""
 
 
 class Worker:
-    """One notebook's process: values go to it and come from it, until it ends or the judge hangs up."""
+    """One notebook's process: values go to it and come from it, until it ends or the grader hangs up."""
 
     def __init__(self, channel: socket.socket, line: socket.socket, control: socket.socket) -> None:
         self.channel, self.line, self.control = channel, line, control
@@ -59,12 +59,12 @@ class Worker:
     def ask(self, message: Any, end: float) -> Any:
         """Send a message, and return the answer; `end` is a time of `time.monotonic()`."""
         self.tell(message, end)
-        return wire.receive(self.channel, end)
+        return protocol.receive(self.channel, end)
 
     def tell(self, message: Any, end: float) -> None:
         """Send a message that has no answer."""
         self.channel.settimeout(max(end - time.monotonic(), 1e-3))
-        wire.send(self.channel, message)
+        protocol.send(self.channel, message)
 
     def end(self, patience: float = 0.0) -> dict[str, Any]:
         """Close the channel, end the worker if it has not ended itself after so many seconds; return how it ended."""
@@ -93,30 +93,30 @@ class Sandbox:
         """Start the process and wait until its imports are done.
 
         Raises:
-            Infrastructure: it cannot be started; the sentence says what bubblewrap or Python said.
+            Infrastructure: it cannot be started; the sentence has what bubblewrap or Python printed.
         """
         self.close()
         ours, theirs = socket.socketpair()
         ours.settimeout(START_SECONDS)
         self.control = ours
-        with theirs, tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as arguments:
-            self.process = self._started(theirs.fileno(), said, arguments)
+        with theirs, tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as arguments:
+            self.process = self._started(theirs.fileno(), output, arguments)
             theirs.close()
             try:
                 _line(ours)
             except (OSError, EOFError) as error:
                 self.close()
-                said.seek(0)
-                words = said.read()[-500:].decode(errors="replace").strip()
-                raise Infrastructure(f"the sandbox did not start: {words or type(error).__name__}") from None
+                output.seek(0)
+                text = output.read()[-500:].decode(errors="replace").strip()
+                raise Infrastructure(f"the sandbox did not start: {text or type(error).__name__}") from None
 
-    def _started(self, control: int, said: IO[bytes], arguments: IO[bytes]) -> "subprocess.Popen[bytes]":
+    def _started(self, control: int, output: IO[bytes], arguments: IO[bytes]) -> "subprocess.Popen[bytes]":
         mode = "contained" if self.contained else "open"
         command = [sys.executable, "-I", "-c", START, str(PACKAGE.parent), str(control), mode]
         pass_fds = [control]
         environment: dict[str, str] = {}
         if self.contained:
-            command = walled(command, arguments)
+            command = contained_command(command, arguments)
             pass_fds.append(arguments.fileno())
         else:
             self.folder = tempfile.TemporaryDirectory()
@@ -124,8 +124,8 @@ class Sandbox:
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
             env=environment,
             cwd=self.folder.name if self.folder else "/",
             pass_fds=pass_fds,
@@ -173,11 +173,11 @@ class Sandbox:
 
 
 def _line(channel: socket.socket) -> bytes:
-    """What comes up to the end of a line."""
+    """What arrives up to the end of a line."""
     data = b""
     while not data.endswith(b"\n"):
-        came = channel.recv(4096)
-        if not came:
+        got = channel.recv(4096)
+        if not got:
             raise EOFError
-        data += came
+        data += got
     return data

@@ -1,4 +1,4 @@
-"""A folder, zip or tar of notebooks goes in; one submission per notebook comes out, or the reason why it is refused.
+"""Collects what a class handed in: a submission for each notebook of a folder, zip or tar, or why it is refused.
 
 `alice.ipynb` is alice's; so is `alice/08_vae.ipynb` and `alice/08_vae/08_vae.ipynb`, as nbgrader collects. Archives are
 read, not unpacked: no name in them becomes a path of this machine.
@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from mmgen_course.exercises import all_exercises
-from mmgen_course.grading.notebooks import MOST_BYTES, Refused, code_cells
+from mmgen_course.notebooks.read import MOST_BYTES, Refused, code_cells
 
 SUFFIX = ".ipynb"
 MOST_FILES = 50_000

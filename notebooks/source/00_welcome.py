@@ -197,7 +197,7 @@ print("not said:", ", ".join(said.unsaid))
 #
 # $$ m = \frac{1}{n} \sum_{i=1}^{n} \mathbb{1}\left[\, s_i \text{ satisfies } t_i \,\right] \label{eq:caption-match} $$
 #
-# It is the number by which every generator of this course is judged. What does a machine score that ignores the
+# It is the number by which every generator of this course is measured. What does a machine score that ignores the
 # caption? If it picks each attribute alone and evenly, a caption that fixes the values of attributes with $k_1, k_2,
 # \dots$ possible values is met with probability
 #
@@ -347,7 +347,7 @@ with show.figure(alt, width=9, height=3.2) as [axes]:
 #
 # **What is hard?** The modalities differ in size and structure, as you saw. Several objects with their own attributes
 # get mixed up (*red circle, blue square* becomes a blue circle). A good-looking picture may show the wrong thing, so
-# judging is half of the work. And training is expensive; that is why this course has a world small enough for a
+# evaluation is half of the work. And training is expensive; that is why this course has a world small enough for a
 # laptop.
 #
 # **Where is it going?** From GANs to diffusion and flow matching, from captions to any mixture of text, image and sound

@@ -608,21 +608,21 @@ assert torch.allclose(mean[0], table[encode(two[0])[1:-1]].mean(0), atol=1e-6)
 
 # %% [markdown]
 # How often does that happen? Describe every training scene of two objects in the plainest sentence, so that captions
-# differ only where scenes do. Then count the captions that have a partner in the training set: another caption with the
+# differ only where scenes do. Then count the captions that have a twin in the training set: another caption with the
 # same bag and a different meaning. First with everything named, then with shape, colour and place only.
 
 # %%
 two_objects = [scene for scene in train if len(scene.objects) == 2]
-partners = {}
+twins = {}
 for naming in ("everything", "shape, colour, place"):
     named = scenes.words.EVERYTHING if naming == "everything" else ("colour", "position")
     plain = [scenes.caption(scene, naming=named) for scene in two_objects]
     meanings = defaultdict(set)
     for caption in plain:
         meanings[tuple(sorted(caption.split()))].add(caption)  # plainest: another text is another meaning
-    partners[naming] = sum(len(meanings[tuple(sorted(caption.split()))]) > 1 for caption in plain)
-    print(f"{naming}: {partners[naming]:,} of {len(plain):,} captions, {partners[naming] / len(plain):.0%}")
-assert partners["shape, colour, place"] > 0.8 * len(two_objects) > 0.4 * len(two_objects) > partners["everything"]
+    twins[naming] = sum(len(meanings[tuple(sorted(caption.split()))]) > 1 for caption in plain)
+    print(f"{naming}: {twins[naming]:,} of {len(plain):,} captions, {twins[naming] / len(plain):.0%}")
+assert twins["shape, colour, place"] > 0.8 * len(two_objects) > 0.4 * len(two_objects) > twins["everything"]
 
 # %% [markdown]
 # The pictures below come from the second list. Each shares its bag with the one beside it.
@@ -645,13 +645,13 @@ assert all(sorted(shown[i].split()) == sorted(shown[i + 1].split()) for i in (0,
 drawn_at_random = defaultdict(set)
 for scene, caption in zip(train, captions, strict=True):
     drawn_at_random[tuple(sorted(caption.split()))].add(scene)
-with_partner = sum(len(same_bag) for same_bag in drawn_at_random.values() if len(same_bag) > 1)
-print(f"{with_partner} of {len(captions):,} captions")
-assert with_partner < 0.01 * len(captions)
+with_twin = sum(len(same_bag) for same_bag in drawn_at_random.values() if len(same_bag) > 1)
+print(f"{with_twin} of {len(captions):,} captions")
+assert with_twin < 0.01 * len(captions)
 
 # %% [markdown]
 # Hardly any is left, but this is no cure. The set is small against the number of possible wordings, so two captions
-# seldom share one. Swap the two objects in a caption, and its partner is there again. A model that does well on such a
+# seldom share one. Swap the two objects in a caption, and its twin is there again. A model that does well on such a
 # set by its bags has learned wordings by heart.
 
 # %% [markdown]
@@ -970,7 +970,7 @@ print(f"tokens {(3 + 2) / (6 + 2)}, whole texts {1 / 2}")
 def known_shares(train, new, size):
     """Two lists of texts and a number of words -> the share of tokens and the share of whole texts, of new."""
     # BEGIN SOLUTION
-    # A vocabulary never sees the texts that it is judged on: counting their words too would flatter it. All tokens
+    # A vocabulary never sees the texts that it is tested on: counting their words too would flatter it. All tokens
     # count alike, so sum over all texts before you divide; a mean of the texts' own shares gives short texts more
     # weight. One unknown word spoils a whole text, so the second share is as a rule far below the first one.
     counts = Counter(word for text in train for word in tokenize(text))

@@ -623,14 +623,14 @@ assert x.grad.isfinite().all()
 #
 # - **Words** are the vectors of lesson 4 with a code of their place in the sentence. Two rounds of self-attention give
 #   *yellow* the chance to find out that it belongs to *cross*. Then each word asks: a query $q_t$.
-# - **Regions** are the 8 by 8 places of lesson 3's recogniser with a code of row and column. Each offers a key $k_j$.
+# - **Regions** are the 8 by 8 places of lesson 3's classifier with a code of row and column. Each offers a key $k_j$.
 #   Here the key is the value, too.
-# - The word finds $o_t = \sum_j a_{tj} k_j$, and is judged by how well that fits what it asked for:
+# - The word finds $o_t = \sum_j a_{tj} k_j$, and is scored by how well that fits what it asked for:
 #
 # $$ z_t = \frac{q_t \cdot o_t}{\sqrt d} + b_t = \sum_{j} a_{tj}\, s_{tj} + b_t \label{eq:word-truth} $$
 #
 # So $z_t$ is the mean of the word's scores, weighted by its attention, and a number $b_t$ of the word itself (*a* and
-# *of* are always true). A caption is true if each of its words is. If they are judged independently,
+# *of* are always true). A caption is true if each of its words is. If the words are taken as independent,
 #
 # $$ P(\text{true}) = \prod_{t=1}^{T} \sigma(z_t), \qquad \sigma(z) = \frac{1}{1 + e^{-z}} \label{eq:noisy-and} $$
 #
@@ -661,7 +661,7 @@ from mmgen_course.recipes.grounding import accuracy
 pairs = [scene for scene in scenes.splits()["held_out_compositions"] if scene.relation][:500]
 others = [scene for scene in scenes.splits()["held_out_synonyms"] if scene.relation]
 right = {"held-out compositions": accuracy(look, pairs), "unseen words": accuracy(look, others, scenes.HELD_OUT_WORDS)}
-print({name: f"{share:.1f} judged rightly" for name, share in right.items()})
+print({name: f"{share:.1f} classified rightly" for name, share in right.items()})
 assert all(0.8 < share < 0.9 for share in right.values())
 
 # %% [markdown]
@@ -908,7 +908,7 @@ images = torch.stack([to_tensor(sample.image)[0].flatten() for sample in samples
 names = list(dict.fromkeys(sample.caption.split()[-1] for sample in samples))
 labels = torch.tensor([names.index(sample.caption.split()[-1]) for sample in samples])
 keys, answers = images[:900], F.one_hot(labels[:900], 10).float()
-choose, test = slice(900, 1200), slice(1200, None)  # the first to choose tau, the second to judge
+choose, test = slice(900, 1200), slice(1200, None)  # the first to choose tau, the second to measure
 
 
 def read(queries, tau, punish_length=True):

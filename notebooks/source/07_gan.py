@@ -55,7 +55,7 @@ show.images(
 )
 
 # %%
-read = load_recogniser().read(drawn)  # the judge of lesson 3
+read = load_recogniser().read(drawn)  # the classifier of lesson 3
 told = [scenes.parse(caption).complete() for caption in captions]
 print("as told:", sum(a == b for a, b in zip(read, told, strict=True)), "of", len(told))
 assert sum(a == b for a, b in zip(read, told, strict=True)) >= 3
@@ -452,7 +452,7 @@ assert pulls(0.0) == (0, 0)  # both rest where q = p
 
 # %% [markdown]
 # Both losses rest at the same place, $q = p$. Far away, one is silent and the other shouts. So far $D$ was perfect. Now
-# both learn: a small network judges, and $\theta$ starts at 6.
+# both learn: a small network is the discriminator, and $\theta$ starts at 6.
 
 
 # %%
@@ -678,8 +678,8 @@ assert hinge == 0.5
 #
 # Curves from one lucky run prove nothing. So: seven games on the ring, the same networks, rates and batches, **4,800
 # updates** of networks in each run, in three balances of turns, five seeds each. `benchmarks/gan.py` takes some minutes
-# for it; its table ships. Each run is judged five times in its second half, and the bars are the mean over seeds with
-# two standard errors.
+# for it; its table ships. Each run is measured five times in its second half, and the bars are the mean over seeds
+# with two standard errors.
 
 # %%
 import csv
@@ -855,7 +855,7 @@ widgets.explorer(
 # ## A condition
 #
 # Back to captions. Now each sample is a pair: a picture $x$ and the condition $c$, the vector of its caption. The
-# generator draws $x = G(z, c)$ for a caption of the training, and the discriminator judges **pairs**. By
+# generator draws $x = G(z, c)$ for a caption of the training, and the discriminator gives a logit for each **pair**. By
 # (eq:optimal-logit) its best logit is the log ratio of two joint densities, and each splits in two:
 #
 # $$ l^*(x, c) = \log \frac{p(x, c)}{q(x, c)}
@@ -868,9 +868,10 @@ widgets.explorer(
 #
 # $$ l(x, c) = c^{\top} V\, \varphi(x) + \psi(\varphi(x)) \label{eq:projection} $$
 #
-# A network $\varphi$ sees the picture, a matrix $V$ brings the caption to its features, and a linear $\psi$ judges
-# without the caption. Check it where we know all densities: let $c$ given $x$ be normal around $A x$ for real pairs and
-# around $B x$ for generated ones. Multiply the squares out, and what is left with $c$ in it is $c^\top (A - B)\, x$.
+# A network $\varphi$ sees the picture, a matrix $V$ brings the caption to its features, and a linear $\psi$ looks at
+# the picture without the caption. Check it where we know all densities: let $c$ given $x$ be normal around $A x$ for
+# real pairs and around $B x$ for generated ones. Multiply the squares out, and what is left with $c$ in it is $c^\top
+# (A - B)\, x$.
 
 # %%
 A, B = torch.randn(2, 3, 2, generator=generator, dtype=torch.float64)
@@ -999,7 +1000,7 @@ print(f"β = {DECAY}: standard deviation 1 before, {torch.tensor(kept[2000:]).st
 assert torch.tensor(kept[2000:]).std() < 0.05
 
 # %% [markdown]
-# How often does it draw what the caption says? Let the recogniser of lesson 3 read 600 pictures of each split. A
+# How often does it draw what the caption says? Let the classifier of lesson 3 read 600 pictures of each split. A
 # picture counts if shape, colour, size, strokes, place **and** background are as the caption says. The interval is
 # Wilson's, (eq:wilson).
 
@@ -1040,8 +1041,8 @@ assert sum(new_strokes) > 0.7 * len(wrong)
 # *Striped stars*, *dotted squares* and *outlined triangles* are what training never showed. A colour is mixed apart
 # from the shape, so a new pairing of those costs nothing. Strokes are drawn by the same convolutions as the outline.
 #
-# A warning. The judge was trained on pictures like these. A generator may please it and not you; lesson 9 measures
-# that.
+# A warning. The classifier was trained on pictures like these. A generator may please it and not you; lesson 9
+# measures that.
 #
 # The same caption with eight noises shows what is left for $z$ to decide: all that the caption does not say, such as
 # the exact place, size and tint.
@@ -1071,7 +1072,7 @@ assert among < 0.6 * torch.pdist(real_eight.flatten(1)).mean()
 # The first GAN that drew pictures reliably was the **DCGAN** (Radford et al., below). Its rules: convolutions instead
 # of pooling, both ways; batch normalisation in the generator; ReLU there, leaky ReLU in the discriminator; tanh at the
 # end. `DigitGenerator` follows them for scikit-learn's handwritten digits at their own 8x8. A label joins the noise,
-# and (eq:projection) with one-hot $c$ judges; spectral norm, hinge and a little R1 keep the peace.
+# the discriminator is (eq:projection) with a one-hot $c$; spectral norm, hinge and a little R1 keep the peace.
 #
 # Train it a little, in front of your eyes. Each row shows the labels 0 to 9.
 
@@ -1150,11 +1151,11 @@ assert within[0] < within[1]
 # %% [markdown]
 # ## Exercises
 #
-# Write the body of each function and run its cell, then the cell below it. `check` says what came and what was
+# Write the body of each function and run its cell, then the cell below it. `check` says what it got and what was
 # expected; where it knows the mistake, it names it. 12 points, 57 minutes; your progress is kept. You may rely on
 # `math`, `torch` and `F`.
 #
-# ### 1. Three distances from one judge
+# ### 1. Three distances from one discriminator
 #
 # 2 points, 10 minutes, difficulty 1 of 3.
 #
@@ -1178,8 +1179,8 @@ print("KL(p || q) {:.4f}, KL(q || p) {:.4f}, JS {:.4f}".format(*by_hand))
 
 # %% [markdown]
 # The best logit is $\log 2$ at the first kind and $-\log 3$ at the second. From five real samples (four of the first
-# kind) and five generated ones (two of it) your function shall find these same three numbers. Some judges are very
-# sure, with logits of 60 and more.
+# kind) and five generated ones (two of it) your function shall find these same three numbers. Some discriminators
+# are very sure, with logits of 60 and more.
 
 
 # %% tags=["exercise"]
@@ -1188,7 +1189,7 @@ def divergences_from_logits(real, fake):
     # BEGIN SOLUTION
     # The logit is log p - log q. Its mean over real samples is KL(p || q), and minus its mean over generated ones is
     # KL(q || p): each KL is an expectation over the samples of its first argument. The value is -log 4 + 2 JS, which
-    # gives the third number. Through D instead of the logit it breaks with the first judge who is sure: D = 1 in a
+    # gives the third number. Through D instead of the logit it breaks with the first that is sure: D = 1 in a
     # float, and the logarithm of 1 - D is minus infinity.
     jensen_shannon = (F.logsigmoid(real).mean() + F.logsigmoid(-fake).mean() + math.log(4)) / 2
     return real.mean(), -fake.mean(), jensen_shannon
@@ -1287,13 +1288,13 @@ check(one_sided_penalty)
 #
 # 4 points, 20 minutes, difficulty 3 of 3.
 #
-# Now without `fit`: play one round yourself. The discriminator, `judge`, takes two steps that
+# Now without `fit`: play one round yourself. The discriminator, `D`, takes two steps that
 # lower $-V$, (eq:value-function), the first with the real samples `x[0]` and the noise `z[0]`, the second with `x[1]`
 # and `z[1]`. Then the generator takes one step that lowers $-\log D(G(z))$, with the noise `z[2]`. A step is
 # $w \leftarrow w - \text{rate} \cdot \nabla_w$, as of `torch.optim.SGD`. All losses are means over the batch. Each
 # player moves its own network. Return the generator's loss before its step, and leave no gradient behind: call
-# `zero_grad` of both networks at the end. By hand, for a generator that always makes $\theta$, a judge with the logit
-# $w x$, real samples that are all 0, and a rate of 1:
+# `zero_grad` of both networks at the end. By hand, for a generator that always makes $\theta$, a discriminator with the
+# logit $w x$, real samples that are all 0, and a rate of 1:
 
 
 # %%

@@ -72,12 +72,14 @@ assert drawn < 1.15 * real
 # A plain autoencoder may put its codes anywhere, and it has no reason to fill the gaps between them. Its decoder has
 # never seen what lies there. Two changes make a VAE:
 #
-# - The encoder answers with a **cloud** instead of a point: a mean $\mu$ and a standard deviation $\sigma$ for each
-#   latent number. The decoder gets a random point of the cloud, so points nearby must give nearly the same picture.
+# - The encoder answers with a **cloud** instead of a point: a normal distribution, with a mean $\mu$ and a standard
+#   deviation $\sigma$ for each of the 16 numbers, the **latent variables**. Papers call it the **approximate
+#   posterior**, $q(z \mid x)$; we derive why. The decoder gets a random point of the cloud, so points nearby must give
+#   nearly the same picture.
 # - Clouds cost something. The further a cloud is from the standard normal distribution, the more it must pay. So the
 #   clouds move together around zero, and leave few gaps.
 #
-# A third network that ships has only two latent numbers, so its clouds can be drawn.
+# A third network that ships has only two latent variables, so its clouds can be drawn.
 
 # %%
 plane = digits_vae.load_digits_vae(digits_vae.DIGITS_VAE)
@@ -99,7 +101,7 @@ with show.figure(alt, width=5.4, height=4.6) as [axes]:
         middle = q_plane.mu[[label == word for label in labels]].median(0).values.tolist()
         axes.text(*middle, str(kind), size=15, weight="bold", ha="center", va="center", path_effects=HALO)
     axes.add_patch(Circle((0, 0), 2, fill=False, linestyle=":"))
-    axes.set(xlim=(-3.4, 4), ylim=(-3.1, 3.1), aspect=1, xlabel="first latent number", ylabel="second")
+    axes.set(xlim=(-3.4, 4), ylim=(-3.1, 3.1), aspect=1, xlabel="first latent variable", ylabel="second")
 
 # %%
 spread = q_plane.mu.std(0)
@@ -124,8 +126,8 @@ assert round(1 - math.exp(-(2**2) / 2), 2) == 0.86  # of a standard normal distr
 # $$ p(x) = \int p(x \mid z)\, p(z)\, dz, \qquad p(z) = \mathcal{N}(z;\, 0, I) \label{eq:latent-model} $$
 #
 # $p(z)$ is called the **prior**, $p(x)$ the **evidence** or likelihood. We would like the decoder to make the pictures
-# of the training likely: to maximise the mean of $\log p(x)$. But the integral runs over all 16 latent numbers. Can we
-# not estimate it with random points of the prior? For one digit, ten times, with 1,000 points each:
+# of the training likely: to maximise the mean of $\log p(x)$. But the integral runs over all 16 latent variables. Can
+# we not estimate it with random points of the prior? For one digit, ten times, with 1,000 points each:
 
 # %%
 from mmgen_course.generators.vae import gaussian_log_likelihood
@@ -213,8 +215,8 @@ for mean, sigma in [(0.0, 1.0), (0.5, 0.5), (1.0, 0.2), (1.08, 0.3162)]:
 #    + \mathrm{KL}\big(q(z \mid x) \,\Vert\, p(z \mid x)\big) \label{eq:elbo-gap} $$
 #
 # This is an equation, not a bound. What is missing is the divergence from $q$ to the **posterior** $p(z \mid x)$: to
-# what a perfect encoder would answer. A KL is never negative, so the ELBO is a bound; the KL is zero only for $q = p(z
-# \mid x)$, so that is where it touches.
+# what a perfect encoder would answer. The encoder's $q$ is an **approximate posterior**. A KL is never negative, so the
+# ELBO is a bound; the KL is zero only for $q = p(z \mid x)$, so that is where it touches.
 
 # %%
 log_posterior = log_fit + log_prior - log_evidence
@@ -228,7 +230,7 @@ for (mean, sigma), elbo in table.items():
 # The two columns are equal to nine digits.
 #
 # The article that this course grew from writes $\log p(x) = \mathbb{E}[\log p(x \mid z)] - \mathrm{KL}$, as an
-# equation. By (eq:elbo-gap) that holds for one $q$ in the world, the true posterior. For every other it claims that the
+# equation. By (eq:elbo-gap) that holds for one $q$ in the world, the true posterior. For every other it says that the
 # gap is zero. It also calls the KL "the difference of the entropies". It is the difference of a **cross-entropy** and
 # an entropy:
 #
@@ -266,7 +268,7 @@ assert abs(H_p - H_q) < 1e-9 < 4 < kl
 
 # %%
 generator = torch.Generator().manual_seed(4)
-W = torch.tensor([[1.5, 0.5], [0.3, 1.2], [-0.8, 0.4]], dtype=torch.float64)  # two latent numbers, three of data
+W = torch.tensor([[1.5, 0.5], [0.3, 1.2], [-0.8, 0.4]], dtype=torch.float64)  # two latent variables, three of data
 b, sigma = torch.tensor([0.2, -0.1, 0.0], dtype=torch.float64), 0.6
 x = W @ torch.randn(2, generator=generator).double() + b + sigma * torch.randn(3, generator=generator).double()
 identity = torch.eye(3, dtype=torch.float64)
@@ -354,11 +356,11 @@ assert double > 2 * half
 
 # %% [markdown]
 # Too wide costs more than too narrow. So where the encoder's clouds have the wrong shape, training prefers narrow ones:
-# the bound likes a $q$ that claims to know too much.
+# the bound likes a $q$ that is too sure.
 #
 # ## The price of a cloud
 #
-# For a cloud with independent numbers the second term of (eq:elbo) needs no random points. Per latent number, by
+# For a cloud with independent numbers the second term of (eq:elbo) needs no random points. Per latent variable, by
 # definition, it is the mean under $q$ of $\log q - \log p$, and in both logarithms $\log \sqrt{2 \pi}$ cancels:
 #
 # $\mathbb{E}_q\big[ -\tfrac12 \log \sigma^2 - \tfrac{1}{2 \sigma^2} (z - \mu)^2 + \tfrac12 z^2 \big]
@@ -453,8 +455,8 @@ assert lowest["log σ for log σ²"][0] < -0.05
 #    \label{eq:pathwise-gradient} $$
 #
 # Both are right on average. Run them for $f(z) = -\frac12 \lVert z - a \rVert^2$, a Gaussian decoder that does nothing,
-# with $\sigma = 1$ and $\mu$ one unit away from $a$ in the first of $d$ latent numbers. The true derivative by $\mu_1$
-# is $-1$.
+# with $\sigma = 1$ and $\mu$ one unit away from $a$ in the first of $d$ latent variables. The true derivative by
+# $\mu_1$ is $-1$.
 
 
 # %%
@@ -500,7 +502,7 @@ with show.figure(alt, height=2.8) as [axes]:
     for name, formula in formulas.items():
         [line] = axes.loglog(dims, [formula(d) for d in dims], label=name)
         axes.plot(dims, [row[name] for row in measured], "o", color=line.get_color())
-    axes.set(xlabel="latent numbers d", ylabel="variance", xticks=dims, xticklabels=dims)
+    axes.set(xlabel="latent variables d", ylabel="variance", xticks=dims, xticklabels=dims)
     axes.minorticks_off()
     axes.legend()
 
@@ -513,8 +515,8 @@ assert all(
 assert ratios["score function"] > 1000 > ratios["with baseline"] > 30
 
 # %% [markdown]
-# With 64 latent numbers the plain score function needs over a thousand draws for what one reparameterised draw tells.
-# A baseline helps a lot, and the ratio still grows with $d$: a single number $f$ must tell each latent number how it
+# With 64 latent variables the plain score function needs over a thousand draws for what one reparameterised draw tells.
+# A baseline helps a lot, and the ratio still grows with $d$: a single number $f$ must tell each latent variable how it
 # did. A derivative tells each one separately. The score function has its place where $z$ is a choice (a word, a move),
 # for there $f$ has no derivative.
 #
@@ -585,7 +587,7 @@ assert 0.1 < plane.sigma < best
 #    = \frac{1}{D} \Big( \sum_{i=1}^{D} \log p(x_i \mid z) - D \cdot \mathrm{KL} \Big) \label{eq:pixel-mean} $$
 #
 # A common factor changes no minimum. So this is the right loss with a price $D$ times too high, and $D$ is 3,072 for a
-# colour picture of 32 by 32. The other way round, a price that is averaged over latent numbers is $d$ times too low.
+# colour picture of 32 by 32. The other way round, a price that is averaged over latent variables is $d$ times too low.
 # Nothing crashes.
 
 # %%
@@ -615,7 +617,7 @@ class SmallVAE(nn.Module):
         squared = (x.flatten(1) - self.decoder(z)) ** 2
         variance = (2 * self.log_sigma).exp()
         pixels = -(squared / variance + variance.log() + math.log(2 * math.pi)) / 2  # (eq:gaussian-likelihood)
-        kl = (mu**2 + ell.exp() - ell - 1).sum(1) / 2  # (eq:gaussian-kl), summed over latent numbers
+        kl = (mu**2 + ell.exp() - ell - 1).sum(1) / 2  # (eq:gaussian-kl), summed over latent variables
         return pixels, kl
 
 
@@ -677,8 +679,8 @@ assert price["summed"] > 8
 # With $\beta = 1$ this is minus the ELBO; with a larger one still a bound, but a looser one. The names come from
 # coding: the rate is what a picture's code costs, in nats, and the distortion what is still wrong after it.
 #
-# `benchmarks/vae.py` trained the digits' VAE, with 16 latent numbers and $\sigma = 0.1$, for six values of $\beta$ and
-# three seeds each, and also with pixels averaged. Judged on test digits:
+# `benchmarks/vae.py` trained the digits' VAE, with 16 latent variables and $\sigma = 0.1$, for six values of $\beta$
+# and three seeds each, and also with pixels averaged. Measured on test digits:
 
 # %%
 with data.shipped("results/vae.csv").open(encoding="utf-8") as stream:
@@ -730,7 +732,7 @@ assert first_nat > 40 > 0.3 > last_nat > 0
 #
 # ### Counting what is used
 #
-# A latent number is **active** if its mean moves with the picture:
+# A latent variable is **active** if its mean moves with the picture:
 #
 # $$ A_j = \mathrm{Var}_{x}\big( \mathbb{E}_{q(z \mid x)}[z_j] \big) > 0.01 \label{eq:active-units} $$
 #
@@ -749,7 +751,7 @@ with show.figure(
     "Sixteen bars: nine between one and three nats, two small ones, and five next to nothing.", height=2.2
 ) as [axes]:
     axes.bar(range(16), prices[order], color=["C0" if on else "C4" for on in active[order]])
-    axes.set(xlabel="latent number, the dearest first", ylabel="KL (nats)", xticks=range(16))
+    axes.set(xlabel="latent variable, the dearest first", ylabel="KL (nats)", xticks=range(16))
 
 # %%
 dear = (prices > 0.1).sum()
@@ -897,7 +899,7 @@ def walk(first, second):
         middle = q_plane.mu[[k == kind for k in kinds]].median(0).values.tolist()
         left.text(*middle, str(kind), size=12, weight="bold", ha="center", va="center", path_effects=HALO)
     left.plot(first, second, "o", markersize=18, markerfacecolor="none", markeredgecolor="black", markeredgewidth=3)
-    left.set(xlim=(-3.7, 4.1), ylim=(-3.7, 3.7), aspect=1, xlabel="first latent number", ylabel="second")
+    left.set(xlim=(-3.7, 4.1), ylim=(-3.7, 3.7), aspect=1, xlabel="first latent variable", ylabel="second")
     left.spines[["top", "right"]].set_visible(False)
     show.picture(right, image)
     nearest = (q_plane.mu - z).square().sum(1).argsort()[:20].tolist()
@@ -930,8 +932,8 @@ widgets.explorer(
 # Does training find that? Not by itself. The encoder learns faster than the decoder learns to read, so $z$ tells colour
 # and shape, too, and then nothing is left to learn from the caption. The recipe (`mmgen train scene-vae`) therefore has
 # two acts. In the first $z$ is drawn from the prior, whatever the picture: the decoder must read. In the second the
-# encoder may speak. `benchmarks/vae.py` trained it for 1,200 steps with and without a first act, and let the recogniser
-# of lesson 3 judge drawings for captions that training never showed, with $z$ from the prior:
+# encoder may speak. `benchmarks/vae.py` trained it for 1,200 steps with and without a first act, and let the classifier
+# of lesson 3 read drawings for captions that training never showed, with $z$ from the prior:
 
 # %%
 with data.shipped("results/vae_acts.csv").open(encoding="utf-8") as stream:
@@ -997,7 +999,7 @@ assert known["scene"] > 0.98
 assert met["style"] == min(share for name, share in met.items() if name != "scene")
 
 # %% [markdown]
-# The recogniser of lesson 3 reads all six attributes as the caption says in more than 19 of 20 drawings. What fails
+# The classifier of lesson 3 reads all six attributes as the caption says in more than 19 of 20 drawings. What fails
 # is the style, where training never showed it on that shape. VAEs have a name for blurred pictures. These are sharp,
 # for three reasons: what varies is said by the caption or fits into $z$; the $\sigma$ of the pixels was learned, and is
 # small; and we show the mean $\hat x$, not $\hat x$ with the noise of (eq:gaussian-likelihood) added, which no one
@@ -1138,9 +1140,9 @@ assert outlined["style"] < 0.1
 # %% [markdown]
 # ## On real data
 #
-# The handwritten digits are real, and two latent numbers are few enough to do what (eq:latent-model) asks: add up $p(x
-# \mid z)\, p(z)$ over a fine grid of the plane. So for this network we know $\log p(x)$, and can say what the bound
-# hides, for digits of the training and for digits of other writers.
+# The handwritten digits are real, and two latent variables are few enough to do what (eq:latent-model) asks: add up
+# $p(x \mid z)\, p(z)$ over a fine grid of the plane. So for this network we know $\log p(x)$, and can say what the
+# bound hides, for digits of the training and for digits of other writers.
 
 # %%
 side = torch.linspace(-4.5, 4.5, 181)
@@ -1214,7 +1216,7 @@ assert gaps["new writers"] > 3 * gaps["training"]
 # 4 points, 15 minutes, difficulty 3 of 3.
 #
 # The prior need not be $\mathcal{N}(0, I)$: a conditional prior has a mean and a variance of its
-# own, which a network makes of the caption. What is the KL then? For one latent number, by quadrature, it is
+# own, which a network makes of the caption. What is the KL then? For one latent variable, by quadrature, it is
 
 # %%
 from mmgen_course.check import check
@@ -1274,7 +1276,7 @@ check(antithetic_draws)
 # 3 points, 10 minutes, difficulty 2 of 3.
 #
 # Put the two terms together. One picture of two pixels with $\log p = -1$ and $-2$, and two
-# latent numbers with KL 0.5 and 0.25, has an ELBO of $-3.75$; the ELBO of several pictures is the mean of theirs.
+# latent variables with KL 0.5 and 0.25, has an ELBO of $-3.75$; the ELBO of several pictures is the mean of theirs.
 
 # %%
 assert -1 - 2 - (0.5 + 0.25) == -3.75
@@ -1282,7 +1284,7 @@ assert -1 - 2 - (0.5 + 0.25) == -3.75
 
 # %% tags=["exercise"]
 def elbo_per_image(pixels, terms):
-    """log p of each pixel (n, pixels), the KL of each latent number (n, d) -> a number."""
+    """log p of each pixel (n, pixels), the KL of each latent variable (n, d) -> a number."""
     # BEGIN SOLUTION
     return (pixels.sum(dim=1) - terms.sum(dim=1)).mean()
     # END SOLUTION
@@ -1326,8 +1328,8 @@ check(iwae_bound)
 #   one picture, then average over pictures: nats per image. Averaging over pixels is a beta-VAE with $\beta = D$, and
 #   it collapses.
 # - $\frac12 \sum (\mu^2 + \sigma^2 - \log \sigma^2 - 1)$, and $\sigma = e^{\ell / 2}$. A KL below zero is a bug.
-# - A reparameterised gradient has a variance that does not grow with the number of latent numbers; the score function's
-#   does, also with a baseline.
+# - A reparameterised gradient has a variance that does not grow with the number of latent variables; the score
+#   function's does, also with a baseline.
 # - $\sigma$ of the pixels is the exchange rate between error and nats, and does what $\beta$ does. Learn it.
 # - Measure use: rate, distortion, active numbers; and draw $z$ from the prior to see who reads the caption.
 
@@ -1335,13 +1337,13 @@ check(iwae_bound)
 # ## Three questions
 #
 # **1.** Your VAE's loss is `mse_loss(copy, x) + kl`, with `kl = -0.5 * (1 + s - mu**2 - s.exp()).mean()`, for pictures
-# of 3,072 numbers and 64 latent numbers; `s` is $\log \sigma^2$. Which $\beta$ do you train with, if $\sigma = 1$ was
+# of 3,072 numbers and 64 latent variables; `s` is $\log \sigma^2$. Which $\beta$ do you train with, if $\sigma = 1$ was
 # meant for the pixels?
 #
 # <details><summary>Answer</summary>
 #
 # The first term is the squared error divided by 3,072; right would be half the squared error. So it is too small by a
-# factor of $2 / 3072 = 1 / 1536$. The KL is a mean over 64 latent numbers, too small by 64. Relative to the
+# factor of $2 / 3072 = 1 / 1536$. The KL is a mean over 64 latent variables, too small by 64. Relative to the
 # reconstruction the KL counts $1536 / 64 = 24$ times: $\beta = 24$ for $\sigma = 1$, or $\beta = 1$ for $\sigma =
 # \sqrt{24} \approx 4.9$, more than the range of the pixels. Expect collapse.
 #

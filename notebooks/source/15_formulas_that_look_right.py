@@ -570,7 +570,7 @@ mu, log_sigma = torch.tensor([[0.3], [-0.7]], dtype=torch.float64)
 guess["log sigma for log sigma^2"] = None
 guess["half lost"] = None
 guess["sign lost"] = None
-guess["mean over latent numbers"] = None
+guess["mean over latent variables"] = None
 
 
 # %% tags=["museum"]
@@ -616,27 +616,26 @@ assert round(half_mended, 3) == 0.018
 #
 # > ✗ $\mathrm{KL} = \frac12 \sum_j (1 + \log \sigma_j^2 - \mu_j^2 - \sigma_j^2)$, added to the loss
 #
-# > ✗ `kl.mean()` over the $d$ latent numbers, weighed against a **summed** reconstruction
+# > ✗ `kl.mean()` over the $d$ latent variables, weighed against a **summed** reconstruction
 
 # %% tags=["museum"]
 EXHIBITS["half lost"] = kl_exhibit(lambda mu, log_sigma: 2 * right_kl(mu, log_sigma), "1/2 lost")
 EXHIBITS["sign lost"] = kl_exhibit(
     lambda mu, log_sigma: (1 + 2 * log_sigma - mu**2 - log_sigma.exp() ** 2).sum() / 2, "sign: the negative KL"
 )
-EXHIBITS["mean over latent numbers"] = kl_exhibit(
-    lambda mu, log_sigma: right_kl(mu, log_sigma) / len(mu), "mean over the latent numbers"
+EXHIBITS["mean over latent variables"] = kl_exhibit(
+    lambda mu, log_sigma: right_kl(mu, log_sigma) / len(mu), "mean over the latent variables"
 )
 
 # %%
 for name in ("half lost", "sign lost"):
     unveil(name, EXHIBITS[name].wrong(mu, log_sigma), true_kl)
-eight = EXHIBITS["mean over latent numbers"].wrong(mu.expand(8), log_sigma.expand(8))
-unveil("mean over latent numbers", eight, 8 * true_kl)  # independent clouds: KLs add
+eight = EXHIBITS["mean over latent variables"].wrong(mu.expand(8), log_sigma.expand(8))
+unveil("mean over latent variables", eight, 8 * true_kl)  # independent clouds: KLs add
 assert scores["sign lost"][0] < 0
 
-# %% [markdown]
-# A KL below zero is impossible; test for it. For pictures of $D$ pixels and $d$ latent numbers the loss of one picture
-# is two **sums**:
+# %% [markdown] A KL below zero is impossible; test for it. For pictures of $D$ pixels and $d$ latent variables the loss
+# of one picture is two **sums**:
 #
 # $$ L = -\sum_{i=1}^{D} \log p(x_i \mid z) + \sum_{j=1}^{d} \mathrm{KL}_j \label{eq:museum-loss} $$
 #
@@ -851,7 +850,7 @@ CURVES = {  # name -> parameter, its values, wrong, right, where they agree
 half, wide = torch.linspace(0.005, 0.995, 200).double(), torch.arange(1, 33).double()
 CURVES["saturates near 1"] = ("D(G(z))", half, -(1 - half), -half, 0.5)
 CURVES["loss in practice"] = ("D(G(z)), pull on the logit", half, half, 1 - half, 0.5)
-CURVES["mean over latent numbers"] = ("latent numbers d", wide, true_kl + 0 * wide, true_kl * wide, 1)
+CURVES["mean over latent variables"] = ("latent variables d", wide, true_kl + 0 * wide, true_kl * wide, 1)
 CURVES["no scale"] = ("d, spread of a score", wide, wide.sqrt(), 0 * wide + 1, 1)
 lean = torch.linspace(-1, 1, 201).double()
 symmetric = torch.tensor([[0.0, 0, 0], [1, 2, 1], [0, 0, 0]]).double()
@@ -890,7 +889,7 @@ widgets.explorer(
 # %% [markdown]
 # ## On real data
 #
-# Does it matter beyond small cases? The course's VAE of real handwritten digits has 16 latent numbers. Its encoder
+# Does it matter beyond small cases? The course's VAE of real handwritten digits has 16 latent variables. Its encoder
 # answers for 297 digits of writers that it never saw. What do these digits cost, in nats, by each formula?
 
 # %%
@@ -901,7 +900,7 @@ with torch.no_grad():
 means, logs = clouds.mu.double(), clouds.logvar.double() / 2  # log sigma
 
 # %%
-names = ["log sigma for log sigma^2", "half lost", "sign lost", "mean over latent numbers"]
+names = ["log sigma for log sigma^2", "half lost", "sign lost", "mean over latent variables"]
 cost = {"right": torch.stack([right_kl(m, s) for m, s in zip(means, logs, strict=True)])}
 for name in names:
     cost[name] = torch.stack([EXHIBITS[name].wrong(m, s) for m, s in zip(means, logs, strict=True)])
@@ -1087,7 +1086,7 @@ def mended_loss(x, logits, mu, log_sigma):
     """Pixels and logits (n, pixels), means and log sigma of the clouds (n, d) -> nats per image, a number."""
     # BEGIN SOLUTION
     # The five: pixels averaged for summed, a lost 1/2, a lost sign, log sigma for log sigma^2 (in two places), a mean
-    # over latent numbers. With both means left in, the terms are too small by the factors 1/pixels and 1/d: a beta of
+    # over latent variables. With both means left in, the terms are too small by the factors 1/pixels and 1/d: a beta of
     # pixels / d that nobody chose. Compare each term with a sum by hand, not the total; and a case in which mu = 0 and
     # sigma = 1 shows none of the four mistakes in the KL.
     errors = F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(dim=1)
@@ -1121,7 +1120,7 @@ check(mended_loss)
 #
 #    </details>
 #
-# 2. Two VAEs of the same architecture are compared by "ELBO". One program averages the KL over 16 latent numbers, and
+# 2. Two VAEs of the same architecture are compared by "ELBO". One program averages the KL over 16 latent variables, and
 #    its ELBO is higher. What do you conclude?
 #
 #    <details><summary>Answer</summary>

@@ -76,10 +76,11 @@ CASES = [
         "an answer on the channel before the question",
         """
     import socket, torch
-    from mmgen_course.grading import wire
+    from mmgen_course.grading import protocol
     channel = socket.socket(fileno=3)
     for number in range(5):
-        wire.send(channel, {"id": number, "state": "answered", "value": torch.zeros(()), "changed": None, "notes": []})
+        answer = {"id": number, "state": "answered", "value": torch.zeros(()), "changed": None, "notes": []}
+        protocol.send(channel, answer)
     channel.detach()
     return torch.zeros(())""",
         "protocol",
@@ -89,9 +90,9 @@ CASES = [
         "a verdict instead of a value",
         """
     import gc, socket
-    from mmgen_course.grading import wire
+    from mmgen_course.grading import protocol
     channel = socket.socket(fileno=3)
-    wire.send(channel, {"id": 0, "state": "right", "points": 4, "notes": []})
+    protocol.send(channel, {"id": 0, "state": "right", "points": 4, "notes": []})
     channel.detach()
     return torch.zeros(())""",
         "protocol",

@@ -153,7 +153,7 @@ CASES = [
     ),
     escaping(
         "E9",
-        "links for the judge to follow",
+        "links for the grader to follow",
         """
     for place in ("/learner/result.json", "/learner/answer", "$RESULTS/mallory.json", "$FOLDER/gradebook.csv"):
         try:

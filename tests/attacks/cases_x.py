@@ -1,4 +1,4 @@
-"""X. Found by whoever reviewed the walls: each case once earned, left or broke something."""
+"""X. Found by whoever reviewed the sandbox: each case once earned, left or broke something."""
 
 from corpus import Case
 

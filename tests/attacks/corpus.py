@@ -17,9 +17,9 @@ import psutil
 import pytest
 
 from mmgen_course.exercises import Exercise
-from mmgen_course.grading import judge
+from mmgen_course.grading import grade as grading
 from mmgen_course.grading import sandbox as sandbox_module
-from mmgen_course.grading.judge import grade
+from mmgen_course.grading.grade import grade
 from mmgen_course.grading.sandbox import Sandbox, why_not_contained
 from mmgen_course.grading.submissions import submission
 
@@ -51,7 +51,7 @@ class Case:
             $OTHER, $RESULTS and $PACKAGE stand for what the machine has to steal or to spoil.
         answers: the code of a cell instead of the honest one, by the exercise.
         last: code of a cell after all others.
-        states: what the judge must say of each exercise; "right" where none is named.
+        states: what the grader must say of each exercise; "right" where none is named.
         seconds: that an exercise may take which may end by the clock; to all others a busy machine costs nothing.
     """
 
@@ -136,19 +136,19 @@ class Host:
 
 def run(case: Case, sandbox: Sandbox, host: Host, monkeypatch) -> dict:
     """Grade a case, and assert all three things of it; the outcome."""
-    one = judge._one
+    one = grading._one
 
     def in_time(worker: object, exercise: Exercise, secret: bytes, seconds: float) -> object:
         return one(worker, exercise, secret, case.seconds if "timeout" in case.wanted(exercise.name) else seconds)
 
-    monkeypatch.setattr(judge, "_one", in_time)
-    came: list[object] = []
-    receive = sandbox_module.wire.receive
-    monkeypatch.setattr(sandbox_module.wire, "receive", lambda *a: came.append(receive(*a)) or came[-1])
+    monkeypatch.setattr(grading, "_one", in_time)
+    got: list[object] = []
+    receive = sandbox_module.protocol.receive
+    monkeypatch.setattr(sandbox_module.protocol, "receive", lambda *a: got.append(receive(*a)) or got[-1])
     outcome = grade(sandbox, submission("mallory.ipynb", notebook_of(case.cells(host.bait()))), SECRET, PATIENCE)
-    monkeypatch.setattr(sandbox_module.wire, "receive", receive)
+    monkeypatch.setattr(sandbox_module.protocol, "receive", receive)
     no_point_unearned(case, outcome)
-    no_canary_leaked(host, outcome, came)
+    no_canary_leaked(host, outcome, got)
     nothing_left(sandbox, host)
     return outcome
 
@@ -162,9 +162,9 @@ def no_point_unearned(case: Case, outcome: dict) -> None:
         assert result["points"] == (points if result["state"] == "right" else 0)
 
 
-def no_canary_leaked(host: Host, outcome: dict, came: list[object]) -> None:
+def no_canary_leaked(host: Host, outcome: dict, got: list[object]) -> None:
     """Nothing that came from the worker, and nothing in the result, holds the secret; no server was reached."""
-    assert host.secret not in repr(came) + json.dumps(outcome)
+    assert host.secret not in repr(got) + json.dumps(outcome)
     assert not host.reached
 
 

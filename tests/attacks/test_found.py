@@ -1,4 +1,4 @@
-"""What a review of the walls found outside of the sandbox: the judge's own time, and files that two threads write."""
+"""What a review of the sandbox found outside of it: the grader's own time, and files that two threads write."""
 
 import json
 import threading
@@ -7,11 +7,11 @@ import pytest
 from corpus import honest_cells, notebook_of
 
 from mmgen_course.exercises.compare import difference
-from mmgen_course.grading.inside.zygote import _said
-from mmgen_course.grading.notebooks import Refused, code_cells
-from mmgen_course.grading.notebooks import _without_duplicates as without_duplicates
 from mmgen_course.grading.results import Results
 from mmgen_course.grading.submissions import submission
+from mmgen_course.grading.untrusted.forkserver import _exit_report
+from mmgen_course.notebooks.read import Refused, code_cells
+from mmgen_course.notebooks.read import _without_duplicates as without_duplicates
 
 
 class Part:
@@ -80,5 +80,5 @@ def test_two_threads_may_write_the_same_result(tmp_path):
 
 
 def test_a_signal_without_a_name_is_an_end_and_no_fault_of_ours():
-    assert _said(35) == {"ended": "signal", "status": "signal 35"}
-    assert _said(9) == {"ended": "signal", "status": "SIGKILL"}
+    assert _exit_report(35) == {"ended": "signal", "status": "signal 35"}
+    assert _exit_report(9) == {"ended": "signal", "status": "SIGKILL"}

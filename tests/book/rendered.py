@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 
+from mmgen_course.notebooks.register import lesson_names
+
 ROOT = Path(__file__).resolve().parents[2]
-LESSONS = [path.stem for path in sorted((ROOT / "notebooks/source").glob("[0-9][0-9]_*.py"))]
+LESSONS = lesson_names()
 
 
 class Page(HTMLParser):
@@ -44,8 +46,8 @@ def build(out: Path) -> Built:
     if not said.exists():
         out.mkdir()
         # in a process of its own, as it is called: PyTorch exports no functions whose shapes the tests check
-        command = [sys.executable, ROOT / "tools/build_book.py", "--out", out]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        command = [sys.executable, "-m", "tools.book", "--out", out]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         said.write_text(done.stderr if done.returncode else "")
     assert not said.read_text(), said.read_text()
     pages = {path.stem: Page(path) for path in (out / "html").glob("*.html")}

@@ -1,6 +1,6 @@
 """The book for readers who do not see, see few colours, or use no mouse: what axe-core says of each page, and more.
 
-axe-core (book_vendor fetches it, the book has none of it) runs in Chromium on the pages as a reader has them: light,
+axe-core (`vendor` fetches it, the book has none of it) runs in Chromium on the pages as a reader has them: light,
 dark and narrow, every fold open, every formula drawn.
 """
 
@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from book_vendor import AXE, vendor
 from playwright.sync_api import Browser, Page
 from rendered import LESSONS, Built
 
 from mmgen_course.show import PALETTE
+from tools.book.vendor import AXE, vendor
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 400, "height": 900}
 LEVEL_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]

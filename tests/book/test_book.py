@@ -1,23 +1,27 @@
 """The book: built from the notebooks, whole, true to them, and readable from a folder without server or network."""
 
+import html
 import re
 import tomllib
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import book_caption
-import book_minutes
-import build_book
 import pytest
 import yaml
-from book_lessons import FLOW, plain
-from book_references import citing, read_bibliography
-from book_vendor import MATHJAX, ONNX_RUNTIME, Package, VendorError, unpack, vendor
-from build_book import executed_notebook
-from equation_table import read_lessons
-from lesson_equations import REFERENCE
 from playwright.sync_api import Browser
-from rendered import LESSONS, ROOT, Built
+from rendered import LESSONS, ROOT, Built, Page
+
+from mmgen_course.data import ROOT as DATA
+from mmgen_course.notebooks.register import read_register
+from mmgen_course.recipes import RECIPES
+from tools.book import build as build_book
+from tools.book import caption as book_caption
+from tools.book.build import executed_notebook
+from tools.book.lessons import launch, plain
+from tools.book.references import citing, read_bibliography
+from tools.book.vendor import MATHJAX, ONNX_RUNTIME, Package, VendorError, unpack, vendor
+from tools.lessons.equations import REFERENCE
+from tools.lessons.ledger import read_lessons
 
 SOURCES = {lesson.name: lesson for lesson in read_lessons()}
 ENTRIES = read_bibliography(ROOT / "book/references.bib")
@@ -26,17 +30,17 @@ NO_PUBLICATION = ("scikit-learn", "torchtext 0.6.0", "pull request 1965")
 
 
 def test_every_lesson_has_a_page_between_its_neighbours(built: Built) -> None:
-    parts = yaml.safe_load((ROOT / "book/_toc.yml").read_text())["parts"]
-    [lessons] = [part["chapters"] for part in parts if part.get("caption") == "Lessons"]
-    assert [chapter["file"] for chapter in lessons] == LESSONS
     for before, name, after in zip(["draw", *LESSONS], LESSONS, [*LESSONS[1:], "glossary"], strict=False):
         neighbours = re.findall(r'class="(left|right)-(?:prev|next)"\s+href="(\w+)\.html"', built.pages[name].text)
         assert dict(neighbours) == {"left": before, "right": after}, name
 
 
 def test_each_lesson_is_on_the_map_and_marked_there_alone(built: Built) -> None:
-    assert sorted(name for stage in FLOW.values() for name in stage) == LESSONS
     for name in LESSONS:
+        [shown] = re.findall(r'<nav class="flow".*?</nav>', built.pages[name].text, re.DOTALL)
+        assert re.findall(r'<a href="(\w+)\.html"', shown) == LESSONS
+        to_come = [f"{entry.number} {entry.label}, to come" for entry in read_register() if entry.to_come]
+        assert re.findall(r"<em>(.*?)</em>", shown) == to_come
         marked = re.findall(r'<a href="(\w+)\.html" aria-current="page">', built.pages[name].text)
         assert marked == [name]
 
@@ -100,6 +104,59 @@ def test_each_solution_is_folded_and_each_explorer_shows_how_it_starts(built: Bu
     assert 'class="control"' in figures[0]
 
 
+def test_a_course_that_is_not_published_has_no_link_to_where_it_could_be_run_or_read(built: Built) -> None:
+    """For one that is, `launch` and `published` have examples, and the test after this."""
+    assert build_book.published((ROOT / "book/_config.yml").read_text())[1] is None
+    for name, page in built.pages.items():
+        assert not re.search(r"OWNER|colab\b|mybinder|Binder\b", page.text), name
+
+
+def test_a_course_that_is_published_has_them() -> None:
+    config = (ROOT / "book/_config.yml").read_text().replace("OWNER", "somebody")
+    rendered, address = build_book.published(config)
+    assert (rendered, address) == (config, "https://github.com/somebody/mmgen-course")
+    text = launch("07_gan", address)
+    links = re.findall(r'href="(https:[^"]+)"', text)
+    place = "notebooks/07_gan.ipynb"
+    assert links == [
+        f"https://mybinder.org/v2/gh/somebody/mmgen-course/main?urlpath=lab/tree/{place}",
+        f"https://colab.research.google.com/github/somebody/mmgen-course/blob/main/{place}",
+    ]
+    assert "<code>%pip install git+https://github.com/somebody/mmgen-course</code>" in text
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_leads_on_to_the_next_and_to_the_glossary(built: Built, name: str) -> None:
+    text = "\n".join(cell.text for cell in SOURCES[name].cells if cell.kind == "markdown")
+    said = re.findall(r"^Next: \*\*(\d+)\.", text, re.MULTILINE)
+    after = [entry.name for entry in read_register() if not entry.to_come and str(entry.number) in said]
+    links = re.findall(r'Next: <a class="[^"]*" href="(\w+)\.html"><[^>]*><strong>', built.pages[name].text)
+    assert links == after
+    assert len(links) == text.count("Next: ")
+    assert set(links) <= {LESSONS[(LESSONS.index(name) + 1) % len(LESSONS)]}
+    assert '<a href="glossary.html">glossary</a>' in built.pages[name].text
+
+
+def test_a_model_s_card_stands_on_one_page_with_what_the_model_is_for(built: Built) -> None:
+    texts = {name: _plain_text(page) for name, page in built.pages.items()}
+    assert [name for name, text in texts.items() if "made by mmgen train recogniser --steps" in text] == ["models"]
+    for recipe in RECIPES.values():
+        if (DATA / recipe.file).exists():
+            assert f"{recipe.name}: {recipe.file}" in texts["models"]
+            assert _as_said(recipe.about)[1:] in texts["models"]
+
+
+def _plain_text(page: Page) -> str:
+    """What a page says, in straight quotes and single spaces."""
+    return _as_said(html.unescape(re.sub(r"<[^>]+>", "", page.text)))
+
+
+def _as_said(text: str) -> str:
+    for curly, straight in {"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"'}.items():
+        text = text.replace(curly, straight)
+    return " ".join(text.replace("`", "").split())
+
+
 def test_pages_stay_quiet_and_local_in_a_browser_and_draw_every_formula(built: Built, browser: Browser) -> None:
     page = browser.new_page(viewport={"width": 400, "height": 900})
     complaints: list[str] = []
@@ -154,19 +211,6 @@ def test_each_term_of_the_glossary_stands_in_the_lesson_that_it_names() -> None:
         assert term.lower() in text, f"{term}: not in {name}"
 
 
-def test_the_measured_minutes_are_those_of_every_lesson() -> None:
-    measured = re.findall(r"^\| \[(\w+)\].*\| (\d+) \| (\d+) \|$", (ROOT / "book/minutes.md").read_text(), re.MULTILINE)
-    assert [name for name, *_ in measured] == LESSONS
-    assert all(0 < int(seconds) < 600 and 50 < int(peak) < 20_000 for _, seconds, peak in measured)
-
-
-def test_minutes_are_not_written_of_a_lesson_that_failed() -> None:
-    run = {"lesson": "07_gan", "seconds": 61.4, "peak_mb": 900.2, "error": None}
-    assert "| [07_gan](../notebooks/07_gan.ipynb) | 61 | 900 |" in book_minutes.minutes_page([run])
-    with pytest.raises(ValueError, match="07_gan"):
-        book_minutes.minutes_page([run | {"error": "07_gan, cell 3: ZeroDivisionError"}])
-
-
 @pytest.mark.parametrize("package", [MATHJAX, ONNX_RUNTIME], ids=lambda package: package.name)
 def test_an_archive_with_another_hash_is_refused(package: Package, tmp_path: Path) -> None:
     (tmp_path / "archive.tgz").write_bytes(b"something else")
@@ -208,7 +252,7 @@ def test_what_cannot_be_fetched_is_told_before_anything_is_drawn(
 
 
 def test_a_section_that_a_page_inserts_must_exist() -> None:
-    assert "canaries" in build_book.inserted('<!-- insert README.md "Teach with it" -->')
+    assert "escape tests" in build_book.inserted('<!-- insert README.md "Teach with it" -->')
     with pytest.raises(build_book.BookError, match="No such thing"):
         build_book.inserted('<!-- insert README.md "No such thing" -->')
 

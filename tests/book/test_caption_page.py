@@ -6,8 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import book_cache
-import book_caption
 import numpy as np
 import pytest
 import torch
@@ -20,6 +18,8 @@ from mmgen_course.scenes import HELD_OUT_WORDS, TRAINING_WORDS, caption, complet
 from mmgen_course.scenes.parsing import KNOWN_WORDS
 from mmgen_course.scenes.words import EVERYTHING
 from mmgen_course.scenes.world import pick
+from tools.book import cache as book_cache
+from tools.book import caption as book_caption
 
 OTHER_FORMS = [
     "In the center is a small flat red circle on a light background.",

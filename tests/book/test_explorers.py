@@ -8,17 +8,18 @@ import math
 import re
 from pathlib import Path
 
-import book_explorers
 import ipywidgets
 import nbformat
 import numpy as np
 import pytest
 import torch
-from build_book import executed_notebook
 from matplotlib.figure import Figure
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 from rendered import LESSONS, Built
+
+from tools.book import explorers
+from tools.book.build import executed_notebook
 
 
 def opened(browser: Browser, folder: Path, name: str) -> tuple[Page, Locator]:
@@ -134,7 +135,7 @@ def controls(level: int = 1) -> dict[str, ipywidgets.ValueWidget]:
 
 
 def test_a_frame_for_each_choice_equal_ones_once_and_none_where_the_explorer_refuses(tmp_path: Path) -> None:
-    made = book_explorers.frames(grey, controls(), {}, tmp_path)
+    made = explorers.frames(grey, controls(), {}, tmp_path)
     assert [(c["label"], c["kind"], c["start"]) for c in made["controls"]] == [
         ("Level", "scale", 1),
         ("Dark", "switch", 0),
@@ -153,13 +154,13 @@ def test_a_frame_for_each_choice_equal_ones_once_and_none_where_the_explorer_ref
 
 
 def test_the_values_of_the_book_must_hold_the_one_that_a_control_starts_with(tmp_path: Path) -> None:
-    assert len(book_explorers.frames(grey, controls(), {"level": [0, 1]}, tmp_path)["frames"]) == 4
+    assert len(explorers.frames(grey, controls(), {"level": [0, 1]}, tmp_path)["frames"]) == 4
     with pytest.raises(ValueError, match=r"level starts with 1, which is none of its values \[0, 2\]"):
-        book_explorers.frames(grey, controls(), {"level": [0, 2]}, tmp_path)
+        explorers.frames(grey, controls(), {"level": [0, 2]}, tmp_path)
 
 
 def test_a_figure_is_no_wider_than_the_page(tmp_path: Path) -> None:
-    made = book_explorers.frames(
+    made = explorers.frames(
         lambda n: (Figure(figsize=(20, 2)), "a wide one"),
         {"n": ipywidgets.IntSlider(1, 1, 2, description="n")},
         {},
@@ -167,7 +168,7 @@ def test_a_figure_is_no_wider_than_the_page(tmp_path: Path) -> None:
     )
     assert made["scaling"] == "auto"
     [picture] = tmp_path.iterdir()
-    assert Image.open(io.BytesIO(picture.read_bytes())).width == book_explorers.WIDTH
+    assert Image.open(io.BytesIO(picture.read_bytes())).width == explorers.WIDTH
 
 
 def notebook(*sources: str) -> nbformat.NotebookNode:
@@ -188,7 +189,7 @@ LESSON = (
 def test_only_what_the_explorer_needs_is_run_and_random_numbers_are_those_of_the_lesson(tmp_path: Path) -> None:
     code = [LESSON[0], LESSON[1].replace("\nnever = 1 / 0", ""), *LESSON[2:]]
     with_error = [*code[:2], "never = 1 / 0", *code[2:]]
-    folders = book_explorers.draw_all({"00_toy": notebook(*with_error)}, tmp_path)
+    folders = explorers.draw_all({"00_toy": notebook(*with_error)}, tmp_path)
     made = json.loads((folders["00_toy"] / "frames.json").read_text())
     generator = torch.Generator().manual_seed(3)
     torch.rand(3, generator=generator)  # `before` is not needed, but it takes numbers from the generator
@@ -199,10 +200,10 @@ def test_only_what_the_explorer_needs_is_run_and_random_numbers_are_those_of_the
 
 def test_what_was_drawn_is_kept_until_the_lesson_changes(tmp_path: Path) -> None:
     lesson = notebook(LESSON[0], "seen = [0.1, 0.2]", *LESSON[4:])
-    first = book_explorers.draw_all({"00_toy": lesson}, tmp_path)["00_toy"]
+    first = explorers.draw_all({"00_toy": lesson}, tmp_path)["00_toy"]
     (first / "mark").touch()
-    assert book_explorers.draw_all({"00_toy": lesson}, tmp_path) == {"00_toy": first}
+    assert explorers.draw_all({"00_toy": lesson}, tmp_path) == {"00_toy": first}
     assert (first / "mark").exists()
     other = notebook(LESSON[0], "seen = [0.1, 0.3]", *LESSON[4:])
-    assert book_explorers.draw_all({"00_toy": other}, tmp_path)["00_toy"] != first
+    assert explorers.draw_all({"00_toy": other}, tmp_path)["00_toy"] != first
     assert not first.exists()

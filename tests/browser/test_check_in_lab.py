@@ -44,7 +44,7 @@ ANSWERS = {
     "words": "def doubled_words(x):\n    return [*x, 'red', '<b>disk</b>']",
     "error": "def doubled(x):\n    y = x + 1\n    return y @ x",
     "timeout": "def doubled(x):\n    while True:\n        x = x + 1",
-    "undone": "def doubled(x):\n    raise NotImplementedError",
+    "not done": "def doubled(x):\n    raise NotImplementedError",
     "right": "def doubled(x):\n    return x + x",
 }
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from lesson_equations import EQUATION, LABEL, number_equations
-from lesson_source import Lesson
 from torch import Tensor
+
+from tools.lessons.equations import EQUATION, LABEL, number_equations
+from tools.lessons.source import Lesson
 
 Formula = Callable[..., object]
 Check = Callable[[Formula], None]

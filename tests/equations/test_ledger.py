@@ -7,11 +7,12 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from equation_table import BOOK, LEDGER, inline, read_lessons, table
 from ledger import ACCEPTED, REJECTED, close, displayed_equations, faults, read_ledger, uniform, verdict
-from lesson_source import LessonError, read_lesson
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+from tools.lessons.ledger import BOOK, LEDGER, inline, read_lessons, table
+from tools.lessons.source import LessonError, read_lesson
 
 ENTRIES = read_ledger(LEDGER)
 ENTRY = {entry.label: entry for entry in ENTRIES}
@@ -162,7 +163,7 @@ def test_close_tells_values_shapes_and_nan_apart_in_double_precision():
 
 
 def test_the_page_is_up_to_date():
-    assert BOOK.read_text(encoding="utf-8") == table(read_lessons(), ENTRIES), "run python tools/equation_table.py"
+    assert BOOK.read_text(encoding="utf-8") == table(read_lessons(), ENTRIES), "run python -m tools.lessons.ledger"
 
 
 def rows_of(page: str) -> list[list]:

@@ -6,8 +6,8 @@ from functools import cache, partial
 import torch
 from torch import Tensor, nn
 
-from mmgen_course.exercises.asking import Net
 from mmgen_course.exercises.exercise import Exercise, Misconception
+from mmgen_course.exercises.run_answer import Net
 from mmgen_course.generators import gan
 
 

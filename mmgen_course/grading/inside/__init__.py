@@ -1,1 +1,0 @@
-"""What runs inside of the sandbox, beside untrusted code: it knows no right answer and holds no secret."""

@@ -1,0 +1,1 @@
+"""What runs in the sandbox, beside untrusted code: it knows no right answer and holds no secret."""

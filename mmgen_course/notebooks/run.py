@@ -1,0 +1,120 @@
+"""Runs notebooks: what a lesson prints and draws, and what it costs in time and memory.
+
+`mmgen lessons`, `tools/lessons` and the tests run every lesson through `execute`: all three see the same.
+"""
+
+import copy
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+
+import psutil
+from jupyter_client.provisioning import LocalProvisioner
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+
+from mmgen_course.notebooks.register import lesson_names
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# what a kernel gets on top of the caller's environment: sets and dicts of strings iterate in one order, and what trains
+# for minutes in front of the learner trains for seconds; nobody's progress in the exercises is read or written
+ENVIRONMENT = {"PYTHONHASHSEED": "0", "MMGEN_FAST": "1", "MMGEN_PROGRESS": ""}
+
+
+@dataclass(frozen=True)
+class NotebookRun:
+    """One execution of a notebook on a fresh kernel.
+
+    Attributes:
+        notebook: a copy of the notebook with its outputs, up to the first error.
+        seconds: from the start of the kernel to its end.
+        cpu_seconds: that the kernel and the processes which it waited for kept a processor busy.
+        peak_mb: largest resident memory of the kernel process, in 1e6 bytes.
+        error: None, or lesson, cell and message in one line.
+    """
+
+    notebook: NotebookNode
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float
+    error: str | None
+
+
+def lesson_paths() -> list[Path]:
+    """Return where the learner's notebooks of the register are, in the order of the course; none outside a clone."""
+    folder = ROOT / "notebooks"
+    return [folder / f"{name}.ipynb" for name in lesson_names(folder / "lessons.toml")]
+
+
+def execute(notebook: NotebookNode, name: str = "notebook", timeout: int = 600) -> NotebookRun:
+    """Run all cells of `notebook` on a fresh kernel in the folder `notebooks/`.
+
+    An error inside a cell, a cell that takes longer than `timeout` seconds or a kernel that dies raises nothing:
+    it ends the run, and `NotebookRun.error` says which cell of lesson `name` it was, counted from 0.
+
+    Example:
+        >>> from nbformat import v4
+        >>> run = execute(v4.new_notebook(cells=[v4.new_code_cell("1 / 0")]), "00_zero")
+        >>> run.error
+        '00_zero, cell 0: ZeroDivisionError: division by zero'
+    """
+    reached = 0
+
+    def remember(cell: NotebookNode, cell_index: int) -> None:
+        nonlocal reached
+        reached = cell_index
+
+    client = NotebookClient(
+        copy.deepcopy(notebook),
+        kernel_name="python3",
+        timeout=timeout,
+        store_widget_state=True,
+        record_timing=False,
+        extra_arguments=["--log-level=ERROR"],  # no warning about unencrypted loopback for each kernel
+        resources={"metadata": {"path": str(ROOT / "notebooks")}},
+        on_cell_start=remember,
+    )
+    start = time.perf_counter()
+    message = None
+    with _measured(client) as (cpu_seconds, peak_mb):
+        try:
+            client.execute(env=os.environ | ENVIRONMENT)
+        except CellExecutionError as error:
+            message = f"{error.ename}: {error.evalue}".splitlines()[0]
+        except CellTimeoutError:
+            message = f"took longer than {timeout} s"
+        except DeadKernelError:
+            message = "the kernel died (out of memory?)"
+    seconds = time.perf_counter() - start
+    said = message and f"{name}, cell {reached}: {message}"
+    return NotebookRun(client.nb, seconds, max(cpu_seconds), max(peak_mb), said)
+
+
+@contextmanager
+def _measured(client: NotebookClient) -> Iterator[tuple[list[float], list[float]]]:
+    """Yield two lists that gain the kernel's CPU seconds and resident MB 20 times a second until the block ends."""
+    cpu_seconds, peak_mb, done = [0.0], [0.0], Event()
+
+    def poll() -> None:
+        while not done.wait(0.05):
+            provisioner = client.km and client.km.provisioner
+            if isinstance(provisioner, LocalProvisioner) and provisioner.pid:
+                with suppress(psutil.NoSuchProcess):  # the kernel has just ended
+                    process = psutil.Process(provisioner.pid)
+                    peak_mb.append(process.memory_info().rss / 1e6)
+                    times = process.cpu_times()
+                    cpu_seconds.append(times.user + times.system + times.children_user + times.children_system)
+
+    thread = Thread(target=poll, daemon=True)
+    thread.start()
+    try:
+        yield cpu_seconds, peak_mb
+    finally:
+        done.set()
+        thread.join()

@@ -1,21 +1,18 @@
 """Lessons: what `execute` reports, that nothing gets out of an offline kernel, and each lesson against its source."""
 
-import base64
 import copy
-import io
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
-import numpy as np
 import pytest
 from nbformat import NotebookNode, v4
-from PIL import Image
+from validation import STALE, course_in, source_of
 
 from mmgen_course.notebooks.register import lesson_names
 from mmgen_course.notebooks.run import ROOT, execute, lesson_paths
-from tools.lessons.build import build, read_course
+from tools.lessons.build import learner_notebook, solution_notebook
 
 SOURCES = ROOT / "notebooks" / "source"
 NAMES = lesson_names()
@@ -51,7 +48,7 @@ def test_a_run_holds_outputs_time_and_the_memory_that_was_needed():
     first, second = (execute(notebook_of("hash('x')", needs_300_mb)) for _ in range(2))
     assert first.error is None
     assert 300 < first.peak_mb < 600
-    assert 0.3 < first.seconds < 60
+    assert first.seconds > 0.3
     # strings hash alike on each kernel, so sets of strings have one order
     assert first.notebook.cells[0].outputs == second.notebook.cells[0].outputs
 
@@ -98,63 +95,32 @@ def test_offline_holds_in_the_kernel_of_a_lesson(offline):
     assert "ipykernel_launcher" in offline.read_text()
 
 
-# ---- each lesson
-
-
-def same(rebuilt: object, committed: object) -> bool:
-    """Compare two JSON trees exactly, but pictures as pictures: other processors round differently."""
-    if rebuilt == committed:
-        return True
-    if isinstance(rebuilt, dict) and isinstance(committed, dict):
-        return rebuilt.keys() == committed.keys() and all(same(rebuilt[key], committed[key]) for key in rebuilt)
-    if isinstance(rebuilt, list) and isinstance(committed, list):
-        return len(rebuilt) == len(committed) and all(map(same, rebuilt, committed))
-    return is_png(rebuilt) and is_png(committed) and alike(pixels(rebuilt), pixels(committed))
-
-
-def is_png(node: object) -> bool:
-    return isinstance(node, str) and node.startswith(base64.b64encode(b"\x89PNG\r\n\x1a").decode()[:8])
-
-
-def pixels(payload: str) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(payload))).convert("RGBA"), dtype=float) / 255
-
-
-def alike(a: np.ndarray, b: np.ndarray) -> bool:
-    return a.shape == b.shape and bool(np.abs(a - b).mean() < 1 / 255)
-
-
-def png(width: int, grey: int) -> str:
-    buffer = io.BytesIO()
-    Image.new("RGB", (width, 8), (grey, grey, grey)).save(buffer, "png")
-    return base64.b64encode(buffer.getvalue()).decode()
-
-
-def test_only_pictures_may_differ_and_they_by_less_than_a_grey_level():
-    assert same({"a": [png(8, 100), "x"]}, {"a": [png(8, 101), "x"]})
-    for other in ([png(8, 102), "x"], [png(9, 100), "x"], [png(8, 100), "y"], [png(8, 100)], ["x", "x"]):
-        assert not same({"a": [png(8, 100), "x"]}, {"a": other})
-    assert not same({"a": 1}, {"a": 1, "b": 1})
+# ---- each lesson: nbval executes it and compares it as a whole, see tests/gate/validation.py
 
 
 def test_every_lesson_of_the_register_has_a_source_and_a_notebook_and_no_other_has():
     assert [path.stem for path in sorted(SOURCES.glob("*.py"))] == NAMES
-    assert lesson_paths() == sorted((ROOT / "notebooks").glob("*.ipynb"))
-    with_exercises = [lesson.name for lesson in read_course(SOURCES).lessons if lesson.has_solutions]
-    assert sorted(path.stem for path in (ROOT / "notebooks" / "solutions").glob("*.ipynb")) == with_exercises
+    assert [path.stem for path in lesson_paths()] == NAMES
+    with_exercises = [lesson.name for lesson in course_in(SOURCES).lessons if lesson.has_solutions]
+    solutions = sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb"))
+    assert [path.stem for path in solutions] == with_exercises
+    assert all(source_of(path).is_file() for path in [*lesson_paths(), *solutions])  # each is compared as a whole
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_lesson_is_what_its_source_gives_offline_in_a_minute(name, tmp_path, offline):
-    course = read_course(SOURCES)
+def test_a_committed_notebook_was_written_from_the_source_as_it_is(name):
+    course = course_in(SOURCES)
     (lesson,) = (lesson for lesson in course.lessons if lesson.name == name)
-    for run in build(lesson, course, tmp_path):
-        assert run.seconds < 60
-    assert offline.read_text().count("ipykernel_launcher") == 1 + lesson.has_solutions
-    for rebuilt in tmp_path.rglob("*.ipynb"):
-        committed = ROOT / "notebooks" / rebuilt.relative_to(tmp_path)
-        left, right = (nbformat.read(path, as_version=4) for path in (rebuilt, committed))
-        assert [c.source for c in left.cells] == [c.source for c in right.cells], "run `make notebooks`"
-        for new, old in zip(left.cells, right.cells, strict=True):
-            assert same(new, old), f"run `make notebooks`: {new.id} gives another output"
-        assert same(left, right), "run `make notebooks`: the metadata differ"
+    pairs = {f"{name}.ipynb": learner_notebook(lesson, course)}
+    if lesson.has_solutions:
+        pairs[f"solutions/{name}.ipynb"] = solution_notebook(lesson, course)
+    for path, written in pairs.items():
+        committed = nbformat.read(ROOT / "notebooks" / path, as_version=4)
+        assert [before_a_run(cell) for cell in written.cells] == [before_a_run(cell) for cell in committed.cells], STALE
+        assert written.metadata.mmgen == committed.metadata.mmgen, STALE
+
+
+def before_a_run(cell: NotebookNode) -> tuple:
+    """What a cell is before it is run; the run adds the alt text of its pictures for the book."""
+    metadata = {key: value for key, value in cell.metadata.items() if key != "mystnb"}
+    return cell.id, cell.cell_type, cell.source, metadata

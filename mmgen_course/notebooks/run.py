@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # what a kernel gets on top of the caller's environment: sets and dicts of strings iterate in one order, and what trains
 # for minutes in front of the learner trains for seconds; nobody's progress in the exercises is read or written
 ENVIRONMENT = {"PYTHONHASHSEED": "0", "MMGEN_FAST": "1", "MMGEN_PROGRESS": ""}
+KERNEL_ARGUMENTS = ["--log-level=ERROR"]  # no warning about unencrypted loopback for each kernel
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def execute(notebook: NotebookNode, name: str = "notebook", timeout: int = 600) 
         timeout=timeout,
         store_widget_state=True,
         record_timing=False,
-        extra_arguments=["--log-level=ERROR"],  # no warning about unencrypted loopback for each kernel
+        extra_arguments=[*KERNEL_ARGUMENTS],  # nbclient adds to it
         resources={"metadata": {"path": str(ROOT / "notebooks")}},
         on_cell_start=remember,
     )

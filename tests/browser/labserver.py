@@ -1,4 +1,4 @@
-"""Starts a real JupyterLab on a copy of the lessons, and asks its page what several tests ask."""
+"""Starts a real JupyterLab on a copy of the lessons, runs notebooks in it, and asks its page what several tests ask."""
 
 import json
 import os
@@ -10,12 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import nbformat
+import requests
 from playwright.sync_api import Locator, Page, ViewportSize, expect
 
 LESSONS = Path(__file__).resolve().parents[2] / "notebooks"
 TOKEN = "lessons"
+PATIENCE = 300  # seconds for an answer of the server, on the busiest machine
+MINUTE = 60_000  # milliseconds, as Playwright counts
 LAPTOP: ViewportSize = {"width": 1280, "height": 1000}
 NARROW: ViewportSize = {"width": 560, "height": 900}
 SETTINGS = {
@@ -26,13 +30,27 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Lab:
-    """A running JupyterLab: its address and the folder of notebooks that it serves."""
+    """A running JupyterLab: its address, the folder of notebooks that it serves, and that of its settings."""
 
     url: str
     folder: Path
+    settings: Path
 
     def address(self, notebook: str) -> str:
-        return f"{self.url}/lab/tree/{notebook}?token={TOKEN}"
+        """Where a notebook opens alone: in a workspace of its own, which knows no tabs of another page."""
+        return f"{self.url}/lab/workspaces/{uuid4().hex}/tree/{notebook}?token={TOKEN}"
+
+    def renew(self) -> None:
+        """End every kernel, and forget what a learner has set, as the theme."""
+        headers = {"Authorization": f"token {TOKEN}"}
+        for session in requests.get(f"{self.url}/api/sessions", headers=headers, timeout=PATIENCE).json():
+            address = f"{self.url}/api/sessions/{session['id']}"
+            requests.delete(address, headers=headers, timeout=PATIENCE).raise_for_status()
+        shutil.rmtree(self.settings, ignore_errors=True)
+        for name, values in SETTINGS.items():
+            path = self.settings / "@jupyterlab" / f"{name}.jupyterlab-settings"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(values))
 
 
 @contextmanager
@@ -46,10 +64,6 @@ def serve(home: Path) -> Iterator[Lab]:
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = [], None
         nbformat.write(notebook, path)
-    for name, values in SETTINGS.items():
-        path = home / "settings/@jupyterlab" / f"{name}.jupyterlab-settings"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(values))
     environment = os.environ | {
         "HOME": str(home),
         "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
@@ -61,7 +75,9 @@ def serve(home: Path) -> Iterator[Lab]:
     with (home / "log").open("w") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:
-            yield Lab(_url(server, home), folder)
+            running = Lab(_url(server, home), folder, home / "settings")
+            running.renew()
+            yield running
         finally:
             server.terminate()
             server.wait(timeout=300)
@@ -75,6 +91,38 @@ def _url(server: subprocess.Popen, home: Path, patience: float = 300) -> str:
             return json.loads(info.read_text())["url"].rstrip("/")
         time.sleep(0.2)
     raise RuntimeError(f"JupyterLab did not start:\n{(home / 'log').read_text()}")
+
+
+def run_all(page: Page, lab: Lab, notebook: str) -> None:
+    """Open a notebook and run all its cells from the menu; return when the last has its number."""
+    cells = len(code_cells(lab.folder / notebook))
+    page.goto(lab.address(notebook))
+    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=5 * MINUTE)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_text("Run All Cells", exact=True).click()
+    last = page.locator(".jp-CodeCell").last.locator(".jp-InputArea-prompt")
+    expect(last).to_have_text(f"[{cells}]:", timeout=10 * MINUTE)
+
+
+def code_cells(path: Path) -> list[dict]:
+    """The code cells of a notebook as they stand in its file."""
+    return [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
+
+
+def narrow(page: Page) -> None:
+    """Make the window narrow, and return when JupyterLab has laid itself out in it."""
+    page.set_viewport_size(NARROW)
+    page.wait_for_function("""() => {
+        const notebook = document.querySelector(".jp-Notebook").getBoundingClientRect()
+        return notebook.width > 0 && notebook.right <= window.innerWidth
+    }""")
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def keep(shown: Page | Locator, folder: Path | None, name: str) -> None:
+    """Keep a picture of what is shown, where pictures are asked for."""
+    if folder:
+        shown.screenshot(path=folder / name)
 
 
 def darken(page: Page) -> None:

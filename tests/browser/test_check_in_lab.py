@@ -5,12 +5,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from labserver import LESSONS, NARROW, Lab, contrast, darken
+from labserver import LESSONS, MINUTE, Lab, contrast, darken, keep, narrow, run_all
 from nbclient import NotebookClient
 from nbformat import v4
 from playwright.sync_api import Page, expect
 
-MINUTE = 60_000
 VERDICT = ".jp-OutputArea-output:has-text('lesson 08: ')"
 
 SETUP = """
@@ -61,23 +60,17 @@ def notebook(lab: Lab) -> str:
     return "checks.ipynb"
 
 
-def run_all(page: Page, lab: Lab, notebook: str) -> None:
-    page.goto(lab.address(notebook))
-    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=2 * MINUTE)
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_text("Run All Cells", exact=True).click()
-    expect(page.get_by_text(f"[{len(ANSWERS) + 1}]:", exact=True)).to_be_attached(timeout=3 * MINUTE)
-
-
-def photograph(page: Page, folder: Path, kind: str) -> None:
+def photograph(page: Page, folder: Path | None, kind: str) -> None:
     verdicts = page.locator(VERDICT)
     assert verdicts.count() == len(ANSWERS)
     for name, verdict in zip(ANSWERS, verdicts.all(), strict=True):
         verdict.scroll_into_view_if_needed()
-        verdict.screenshot(path=folder / f"check-{kind}-{name}.png")
+        keep(verdict, folder, f"check-{kind}-{name}.png")
 
 
-def test_verdicts_are_readable_in_every_theme_and_width(page: Page, lab: Lab, notebook: str, screenshots: Path) -> None:
+def test_verdicts_are_readable_in_every_theme_and_width(
+    page: Page, lab: Lab, notebook: str, screenshots: Path | None
+) -> None:
     run_all(page, lab, notebook)
     outputs = page.locator(VERDICT)
     expect(outputs.get_by_role("status")).to_have_count(len(ANSWERS))
@@ -102,15 +95,14 @@ def test_verdicts_are_readable_in_every_theme_and_width(page: Page, lab: Lab, no
     assert contrast(page.locator(".jp-OutputArea-output")) >= 4.5
     photograph(page, screenshots, "dark")
 
-    page.set_viewport_size(NARROW)
-    page.wait_for_timeout(500)
+    narrow(page)
     photograph(page, screenshots, "narrow")
     for output in outputs.all():  # no verdict is wider than its cell
         assert output.evaluate("element => element.scrollWidth - element.clientWidth") <= 1
 
 
 def test_verdicts_that_another_machine_made_are_shown_before_anything_runs(
-    page: Page, lab: Lab, notebook: str, screenshots: Path
+    page: Page, lab: Lab, notebook: str, screenshots: Path | None
 ) -> None:
     # as in the lessons, which ship executed: JupyterLab cleans the HTML of what it does not trust
     folder = lab.folder / notebook

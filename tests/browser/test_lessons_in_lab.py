@@ -1,16 +1,16 @@
 """The lessons as a learner meets them: JupyterLab, a browser, a mouse and a keyboard, a window wide and narrow."""
 
-import json
 import re
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from labserver import LAPTOP, LESSONS, NARROW, Lab, contrast, darken, serve
-from playwright.sync_api import Browser, Locator, Page, WebSocket, expect
+from labserver import LAPTOP, LESSONS, MINUTE, PATIENCE, Lab, code_cells, contrast, darken, keep, narrow, run_all
+from playwright.sync_api import BrowserContext, Locator, Page, TimeoutError, WebSocket, expect
 
-MINUTE = 60_000
+NOTEBOOKS = [path.stem for path in sorted(LESSONS.glob("*.ipynb"))]
 CONTROLS = "input, select, textarea, [role=slider], button"
 FIGURES = ".jp-RenderedImage, .widget-vbox"
 SENTENCE = "a large red star above a small blue square"  # known to each explorer with a line to type in
@@ -22,60 +22,77 @@ TOO_WIDE = """outputs => outputs.flatMap(output => [output, ...output.querySelec
     .map(part => `${part.className}: ${part.scrollWidth} > ${part.clientWidth}: ${part.innerText}`)"""
 
 
+# what an explorer shows: its picture, the words for those who do not see it, and the sentence below it
+SHOWN = """panel => {
+    const picture = panel.querySelector("img, [role=img]")
+    return [picture.getAttribute("src"), picture.getAttribute("alt"), panel.querySelector("[role=status]").innerText]
+}"""
+SHOWS_ANOTHER = f"([panel, before]) => JSON.stringify(({SHOWN})(panel)) != JSON.stringify(before)"
+SAYS_WHAT_IT_SHOWS = f"""panel => {{
+    const [_, alt, sentence] = ({SHOWN})(panel).map(text => (text || "").split(/\\s+/).filter(Boolean).join(" "))
+    return alt && alt == sentence
+}}"""
+
+
+@dataclass
+class Talk:
+    """What a page and its kernel tell each other.
+
+    Attributes:
+        errors: of the kernel; of those in a widget's function the page shows nothing.
+        open: what widgets asked of the kernel and it has not yet ended.
+    """
+
+    errors: list[str] = field(default_factory=list)
+    open: set[str] = field(default_factory=set)
+
+    def listen(self, socket: WebSocket) -> None:
+        socket.on("framesent", lambda said: self.asked(text_of(said)))
+        socket.on("framereceived", lambda said: self.answered(text_of(said)))
+
+    def asked(self, said: str) -> None:
+        if re.search(r'"msg_type": ?"comm_msg"', said):
+            self.open.update(re.findall(r'"msg_id": ?"([^"]+)"', said)[:1])  # its own; that of its parent comes after
+
+    def answered(self, said: str) -> None:
+        self.errors += re.findall(r'"ename": ?"[^"]+", ?"evalue": ?"[^"]*"', said)
+        if re.search(r'"execution_state": ?"idle"', said):
+            self.open.difference_update(re.findall(r'"msg_id": ?"([^"]+)"', said))
+
+
+def text_of(said: str | bytes) -> str:
+    return said if isinstance(said, str) else said.decode(errors="replace")
+
+
 @dataclass(frozen=True)
 class Lesson:
-    """A lesson on a page, all its cells run; `errors` grows with each message of an error from the kernel."""
+    """A lesson on a page, all its cells run."""
 
     name: str
     path: Path
     page: Page
-    errors: list[str]
+    talk: Talk
 
     @property
     def explorer(self) -> Locator:
         return self.page.locator(".jp-OutputArea-output .widget-vbox").filter(has=self.page.locator(CONTROLS))
 
 
-@pytest.fixture(scope="module", params=[path.stem for path in sorted(LESSONS.glob("*.ipynb"))])
-def lesson(
-    request: pytest.FixtureRequest, browser: Browser, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Lesson]:
+@pytest.fixture(scope="module", params=NOTEBOOKS)
+def lesson(request: pytest.FixtureRequest, context: BrowserContext, lab: Lab) -> Iterator[Lesson]:
     """Each lesson once, for all tests of this file: to run it takes its time."""
-    with serve(tmp_path_factory.mktemp(request.param)) as lab:
-        page = browser.new_page(viewport=LAPTOP)
-        errors: list[str] = []
-        page.on("websocket", lambda socket: listen(socket, errors))
-        run_all(page, lab, f"{request.param}.ipynb")
-        yield Lesson(request.param, lab.folder / f"{request.param}.ipynb", page, errors)
-        page.close()
+    page, talk = context.new_page(), Talk()
+    page.on("websocket", talk.listen)
+    run_all(page, lab, f"{request.param}.ipynb")
+    yield Lesson(request.param, lab.folder / f"{request.param}.ipynb", page, talk)
+    page.close()
+    lab.renew()
 
 
-def listen(socket: WebSocket, errors: list[str]) -> None:
-    """Collect the errors that a kernel reports; of those in a widget's function the page shows nothing."""
-
-    def keep(payload: str | bytes) -> None:
-        said = payload if isinstance(payload, str) else payload.decode(errors="replace")
-        errors.extend(re.findall(r'"ename": ?"[^"]+", ?"evalue": ?"[^"]*"', said))
-
-    socket.on("framereceived", keep)
-
-
-def run_all(page: Page, lab: Lab, notebook: str) -> None:
-    """Open a notebook and run all its cells from the menu; return when the last has its number."""
-    cells = code_cells(lab.folder / notebook)
-    page.goto(lab.address(notebook))
-    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=2 * MINUTE)
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_text("Run All Cells", exact=True).click()
-    expect(page.get_by_text(f"[{len(cells)}]:", exact=True)).to_be_attached(timeout=3 * MINUTE)
-
-
-def code_cells(path: Path) -> list[dict]:
-    return [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
-
-
-def photograph(lesson: Lesson, folder: Path, kind: str) -> None:
-    """The window at each figure and explorer."""
+def photograph(lesson: Lesson, folder: Path | None, kind: str) -> None:
+    """The window at each figure and explorer, where pictures are asked for."""
+    if folder is None:
+        return
     for number, output in enumerate(lesson.page.locator(FIGURES).all()):
         output.evaluate("element => element.scrollIntoView({block: 'center'})")
         lesson.page.screenshot(path=folder / f"{lesson.name[:2]}-{number:02}-{kind}.png")
@@ -84,7 +101,7 @@ def photograph(lesson: Lesson, folder: Path, kind: str) -> None:
 # ---- the lesson
 
 
-def test_every_cell_of_a_lesson_runs_without_an_error(lesson: Lesson, screenshots: Path) -> None:
+def test_every_cell_of_a_lesson_runs_without_an_error(lesson: Lesson, screenshots: Path | None) -> None:
     lesson.page.keyboard.press("Control+s")
     expect(lesson.page.locator(".jp-mod-dirty")).to_have_count(0, timeout=MINUTE)
     cells = code_cells(lesson.path)
@@ -113,18 +130,18 @@ def test_the_bar_of_each_training_has_reached_its_end(lesson: Lesson) -> None:
 # ---- its explorer
 
 
-def test_each_control_of_the_explorer_changes_what_it_shows(lesson: Lesson, screenshots: Path) -> None:
+def test_each_control_of_the_explorer_changes_what_it_shows(lesson: Lesson, screenshots: Path | None) -> None:
     lesson.explorer.scroll_into_view_if_needed()
-    errors = len(lesson.errors)
+    errors = len(lesson.talk.errors)
     used = [use(lesson, control) for control in lesson.explorer.locator(CONTROLS).all()]
     assert used
-    assert lesson.errors[errors:] == []
-    lesson.explorer.screenshot(path=screenshots / f"{lesson.name[:2]}-explorer-used.png")
+    assert lesson.talk.errors[errors:] == []
+    keep(lesson.explorer, screenshots, f"{lesson.name[:2]}-explorer-used.png")
 
 
 def use(lesson: Lesson, control: Locator) -> str:
     """Use a control as a person does, wait until the explorer shows something else, and return the control's name."""
-    name, before = label(control), shown(lesson)
+    name, before = label(control), lesson.explorer.evaluate(SHOWN)
     match control.evaluate("element => element.type || element.getAttribute('role')"):
         case "text":
             control.press("ControlOrMeta+a")
@@ -141,8 +158,7 @@ def use(lesson: Lesson, control: Locator) -> str:
             lesson.page.keyboard.press(KEYS.get((lesson.name, name), "ArrowLeft" if now == most else "ArrowRight"))
         case kind:
             raise NotImplementedError(f"{lesson.name}: nobody knows how to use {name!r}, a {kind}")
-    after = settled(lesson)
-    assert after != before, f"{name} changed nothing"
+    wait_for_another(lesson, before, name)
     return name
 
 
@@ -151,27 +167,18 @@ def label(control: Locator) -> str:
     return control.locator("xpath=ancestor::*[contains(@class, 'jupyter-widgets')][1]//label").last.inner_text()
 
 
-def shown(lesson: Lesson) -> tuple[str | None, str | None, str]:
-    """The explorer's picture, the words for those who do not see it, and the sentence below it."""
-    picture = lesson.explorer.get_by_role("img")
-    sentence = lesson.explorer.get_by_role("status").inner_text()
-    return picture.get_attribute("src"), picture.get_attribute("alt"), sentence
-
-
-def settled(lesson: Lesson) -> tuple[str | None, str | None, str]:
-    """What the explorer shows when the kernel has nothing more to do; the sentence is that of the picture."""
-    now = None
-    for _ in range(100):
-        last, now = now, shown(lesson)
-        idle = lesson.page.get_by_text("Python 3 (ipykernel) | Idle").count()
-        if idle and now == last:
-            break
-        lesson.page.wait_for_timeout(300)
-    assert now
-    _, words, sentence = now
-    assert words
-    assert " ".join(words.split()) == " ".join(sentence.split())
-    return now
+def wait_for_another(lesson: Lesson, before: list[str], name: str) -> None:
+    """Return when the kernel has ended all that was asked of it, and the explorer shows and says something else."""
+    deadline = time.monotonic() + PATIENCE
+    while lesson.talk.open:
+        assert time.monotonic() < deadline, f"{name}: the kernel does not end what was asked of it"
+        lesson.page.wait_for_timeout(10)  # let Playwright hear the kernel
+    panel = lesson.explorer.element_handle()
+    try:
+        lesson.page.wait_for_function(SHOWS_ANOTHER, arg=[panel, before], timeout=MINUTE)
+    except TimeoutError:
+        pytest.fail(f"{name} changed nothing")
+    lesson.page.wait_for_function(SAYS_WHAT_IT_SHOWS, arg=panel, timeout=MINUTE)
 
 
 def test_each_control_of_the_explorer_is_reached_by_tab_and_has_a_name(lesson: Lesson) -> None:
@@ -186,7 +193,8 @@ def test_each_control_of_the_explorer_is_reached_by_tab_and_has_a_name(lesson: L
         if focused.count() == 0:
             break
         expect(focused).to_have_accessible_name(re.compile(r"\w"))
-        reached += [i for i, each in enumerate(controls) if each.evaluate("e => e === document.activeElement")]
+        place = panel.locator(CONTROLS).evaluate_all("all => all.indexOf(document.activeElement)")
+        reached += [place] if place >= 0 else []
     assert reached == list(range(len(controls)))
     for control in controls:
         expect(control).to_have_accessible_name(label(control))
@@ -195,9 +203,8 @@ def test_each_control_of_the_explorer_is_reached_by_tab_and_has_a_name(lesson: L
 # ---- a narrow window
 
 
-def test_no_output_is_wider_than_its_cell_in_a_narrow_window(lesson: Lesson, screenshots: Path) -> None:
-    lesson.page.set_viewport_size(NARROW)
-    lesson.page.wait_for_timeout(500)
+def test_no_output_is_wider_than_its_cell_in_a_narrow_window(lesson: Lesson, screenshots: Path | None) -> None:
+    narrow(lesson.page)
     wide = lesson.page.locator(".jp-OutputArea-output").evaluate_all(TOO_WIDE)
     lesson.page.keyboard.press("ControlOrMeta+b")  # fold the list of files away, as a person does who has no room
     expect(lesson.page.locator("#filebrowser")).to_be_hidden()
@@ -210,8 +217,11 @@ def test_no_output_is_wider_than_its_cell_in_a_narrow_window(lesson: Lesson, scr
 # ---- a word that nobody knows
 
 
-def test_a_typed_caption_changes_the_picture_and_a_wrong_word_is_named(page: Page, lab: Lab, screenshots: Path) -> None:
-    run_all(page, lab, "00_welcome.ipynb")
+@pytest.mark.parametrize("lesson", NOTEBOOKS[:1], indirect=True)
+def test_a_typed_caption_changes_the_picture_and_a_wrong_word_is_named(
+    lesson: Lesson, screenshots: Path | None
+) -> None:
+    page = lesson.page
     panel = page.locator(".widget-vbox").filter(has=page.get_by_label("Caption"))
     caption, picture, status = panel.get_by_label("Caption"), panel.get_by_role("img"), panel.get_by_role("status")
     before = picture.get_attribute("src")
@@ -219,14 +229,14 @@ def test_a_typed_caption_changes_the_picture_and_a_wrong_word_is_named(page: Pag
     caption.fill("a tiny crimson disc below a dotted square")
     expect(picture).not_to_have_attribute("src", before or "", timeout=MINUTE)
     expect(picture).to_have_attribute("alt", "four pictures that fit: a tiny crimson disc below a dotted square")
-    panel.screenshot(path=screenshots / "explorer.png")
+    keep(panel, screenshots, "explorer.png")
 
     shown = picture.get_attribute("src")
     caption.fill("a purpel star")
     expect(status).to_contain_text("'purpel' (near: purple)", timeout=MINUTE)
     expect(picture).to_have_attribute("src", shown or "")
     assert contrast(panel) >= 4.5
-    panel.screenshot(path=screenshots / "explorer-unknown-word.png")
+    keep(panel, screenshots, "explorer-unknown-word.png")
     darken(page)
     assert contrast(panel) >= 4.5
-    panel.screenshot(path=screenshots / "explorer-unknown-word-dark.png")
+    keep(panel, screenshots, "explorer-unknown-word-dark.png")

@@ -1,0 +1,219 @@
+"""A pytest plugin: nbval executes each committed notebook once, and on this execution everything of it is compared.
+
+nbval itself compares the texts that each cell gives; it skips pictures, metadata and widgets, and knows no source. So
+every message that it has from the kernel also goes to nbclient, which makes of them the executed notebook that
+`make notebooks` would write. When the last cell has run, one more test compares this notebook with the committed one.
+
+The package is imported in functions: pytest's options, which check the shapes in its signatures, come after plugins.
+"""
+
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from queue import Empty
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbclient.client import CellExecutionComplete
+from nbformat import NotebookNode
+from nbval.kernel import RunningKernel, start_new_kernel
+from nbval.plugin import IPyNbCell, IPyNbFile
+
+if TYPE_CHECKING:
+    from tools.lessons.build import Course
+
+OFFLINE = Path(__file__).resolve().parents[1] / "offline"
+# strings hash by the seed, and a set of them has its order by their hashes: lessons are built with 0, and a learner has
+# a new one each time, so that no lesson may depend on it
+SEEDS = {"learner": "0", "solutions": "1"}
+PATIENCE = 300  # seconds for one message of a living kernel, on the busiest machine
+STALE = "run `make notebooks`"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Iterator[None]:
+    """Put a Notebook in the place of nbval's collector where a file is made from a source."""
+    collected = yield
+    if not source_of(file_path).is_file():
+        return collected
+    return [Notebook.from_parent(parent, path=file_path) if isinstance(c, IPyNbFile) else c for c in collected]
+
+
+def is_solved(path: Path) -> bool:
+    return path.parent.name == "solutions"
+
+
+def source_of(path: Path) -> Path:
+    """The source of a notebook; solutions lie one folder deeper."""
+    folder = path.parent.parent if is_solved(path) else path.parent
+    return folder / "source" / f"{path.stem}.py"
+
+
+@cache
+def course_in(folder: Path) -> "Course":
+    from tools.lessons.build import read_course
+
+    return read_course(folder)
+
+
+class Kernel(RunningKernel):
+    """nbval's kernel, started as `mmgen_course.notebooks.run.execute` starts one."""
+
+    def __init__(self, name: str, folder: Path, environment: dict[str, str]) -> None:
+        from mmgen_course.notebooks.run import ENVIRONMENT, KERNEL_ARGUMENTS
+
+        self.request = ""  # the id of the last one to run a cell
+        self.km, self.kc = start_new_kernel(
+            PATIENCE,
+            name,
+            stderr=subprocess.DEVNULL,
+            cwd=str(folder),
+            env=os.environ | ENVIRONMENT | environment,
+            extra_arguments=[*KERNEL_ARGUMENTS, "--HistoryManager.hist_file=:memory:"],
+        )
+        self._ensure_iopub_up()
+
+    def execute_cell_input(self, cell_input: str, allow_stdin: bool | None = None) -> str:
+        # nbval keeps no history, and so no numbers beside the cells
+        self.request = self.kc.execute(cell_input, store_history=True, allow_stdin=allow_stdin, stop_on_error=False)
+        return self.request
+
+    def await_reply(self, msg_id: str, timeout: float | None = None) -> None:
+        """Wait as nbval does, but for the start as patiently as for all else, and for a dead kernel not at all."""
+        deadline = time.monotonic() + max(timeout or 0, PATIENCE)
+        while True:
+            try:
+                return super().await_reply(msg_id, timeout=5)
+            except Empty:
+                if not self.is_alive():
+                    raise RuntimeError("the kernel died (out of memory?)") from None
+                if time.monotonic() > deadline:
+                    raise
+
+
+class Notebook(IPyNbFile):
+    """A committed notebook: a test for each cell, which is nbval's, and one for the whole."""
+
+    log = None
+
+    def collect(self) -> Iterator[pytest.Item]:
+        for cell in super().collect():
+            yield Cell.from_parent(self, name=cell.name, cell_num=cell.cell_num, cell=cell.cell, options=cell.options)
+        yield Whole.from_parent(self, name="Whole")
+
+    def setup(self) -> None:
+        self.log = tempfile.NamedTemporaryFile(prefix="offline-")  # noqa: SIM115 - it is closed by teardown
+        environment = {
+            "PYTHONPATH": str(OFFLINE),
+            "OFFLINE_LOG": self.log.name,
+            "PYTHONHASHSEED": SEEDS["solutions" if is_solved(self.path) else "learner"],
+        }
+        self.kernel = Kernel(self.nb.metadata.kernelspec.name, self.path.parent, environment)
+        self.setup_sanitize_files()
+        self.record = Record(self.path, self.kernel)
+
+    def teardown(self) -> None:
+        super().teardown()
+        if self.log:
+            self.log.close()
+
+    def get_kernel_message(self, timeout: float | None = None, stream: str = "iopub") -> dict:
+        message = super().get_kernel_message(timeout, stream)
+        self.record.take(message)
+        return message
+
+
+class Cell(IPyNbCell):
+    """One code cell: nbval runs it and compares its texts."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.output_timeout = PATIENCE
+
+    def runtest(self) -> None:
+        self.parent.record.begin(self.cell.id)
+        super().runtest()
+
+    def sanitize(self, s: object) -> object:
+        """Leave a picture inside a text to the test of the whole, as nbval does with one that stands alone."""
+        from likeness import without_pictures
+
+        return without_pictures(super().sanitize(s)) if isinstance(s, str) else s
+
+
+class Whole(pytest.Item):
+    """Sources, ids, tags, numbers, outputs, pictures, alt texts, widgets, metadata: all that a notebook holds."""
+
+    def runtest(self) -> None:
+        path = self.parent.path
+        compare(self.parent.record.settled(), nbformat.read(path, as_version=4))
+        blocked = Path(self.parent.log.name).read_text().count("ipykernel_launcher")
+        assert blocked == 1, f"{blocked} kernels of this notebook were kept offline, not 1"
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo) -> str:
+        known = excinfo.errisinstance((AssertionError, ValueError))
+        return f"{self.parent.path.name}: {excinfo.value}" if known else super().repr_failure(excinfo)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, 0, self.nodeid
+
+
+class Record:
+    """What a build would have written, from the source of a notebook and the messages of the kernel that runs it."""
+
+    def __init__(self, path: Path, kernel: Kernel) -> None:
+        from tools.lessons.build import learner_notebook, solution_notebook
+
+        self.solved, self.kernel = is_solved(path), kernel
+        self.course = course_in(source_of(path).parent)
+        (self.lesson,) = (lesson for lesson in self.course.lessons if lesson.name == path.stem)
+        notebook = (solution_notebook if self.solved else learner_notebook)(self.lesson, self.course)
+        self.client = NotebookClient(notebook, store_widget_state=True, record_timing=False)
+        self.client.kc = kernel.kc
+        self.places = {cell.id: place for place, cell in enumerate(notebook.cells)}
+        self.place: int | None = None
+
+    @property
+    def notebook(self) -> NotebookNode:
+        return self.client.nb
+
+    def begin(self, cell_id: str) -> None:
+        """What the kernel says from now on belongs to this cell, if the source knows it; if not, `compare` tells."""
+        self.place = self.places.get(cell_id)
+        self.client.clear_before_next_output = False
+
+    def take(self, message: dict) -> None:
+        if self.place is not None and message["parent_header"].get("msg_id") == self.kernel.request:
+            with suppress(CellExecutionComplete):
+                self.client.process_message(message, self.notebook.cells[self.place], self.place)
+
+    def settled(self) -> NotebookNode:
+        """The notebook as it would have been written, and read again; LessonError if it would not have been."""
+        from tools.lessons.build import check_leaks
+        from tools.lessons.outputs import settle, to_bytes
+
+        self.client.set_widgets_metadata()
+        written = settle(self.notebook, self.lesson)
+        if not self.solved:
+            check_leaks(written, self.lesson, self.course)
+        return nbformat.reads(to_bytes(written).decode(), as_version=4)
+
+
+def compare(rebuilt: NotebookNode, committed: NotebookNode) -> None:
+    """Raise AssertionError, naming the cell, where the two differ in anything but the rounding of pictures."""
+    from likeness import same
+
+    if [c.source for c in rebuilt.cells] != [c.source for c in committed.cells]:
+        raise AssertionError(f"{STALE}: another source")
+    for new, old in zip(rebuilt.cells, committed.cells, strict=True):
+        if not same(new, old):
+            raise AssertionError(f"{STALE}: {new.id} gives another output")
+    if not same(rebuilt, committed):
+        raise AssertionError(f"{STALE}: the metadata differ")

@@ -97,6 +97,12 @@ def execute(notebook: NotebookNode, name: str = "notebook", timeout: int = 600) 
     return NotebookRun(client.nb, seconds, max(cpu_seconds), max(peak_mb), said)
 
 
+def cpu_seconds_of(process: psutil.Process) -> float:
+    """How long a process and the children that it waited for have kept a processor busy so far."""
+    times = process.cpu_times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
 @contextmanager
 def _measured(client: NotebookClient) -> Iterator[tuple[list[float], list[float]]]:
     """Yield two lists that gain the kernel's CPU seconds and resident MB 20 times a second until the block ends."""
@@ -109,8 +115,7 @@ def _measured(client: NotebookClient) -> Iterator[tuple[list[float], list[float]
                 with suppress(psutil.NoSuchProcess):  # the kernel has just ended
                     process = psutil.Process(provisioner.pid)
                     peak_mb.append(process.memory_info().rss / 1e6)
-                    times = process.cpu_times()
-                    cpu_seconds.append(times.user + times.system + times.children_user + times.children_system)
+                    cpu_seconds.append(cpu_seconds_of(process))
 
     thread = Thread(target=poll, daemon=True)
     thread.start()

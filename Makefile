@@ -2,7 +2,7 @@
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env lab lessons notebooks lesson book test lint walk bench retrain pins clean
+.PHONY: help env lab lessons notebooks lesson book test budget lint walk bench retrain pins clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ book: env  ## render build/book/html from the notebooks; npm fetches its scripts
 
 test: env  ## every test: unit, doctest, property, lessons, book, browser
 	$(VENV)/python -m pytest -n 2 --dist loadgroup
+
+budget: env  ## what lessons, checks and pictures cost in seconds of the processor, and which of them too many
+	$(VENV)/python -m tools.budget
 
 lint: env  ## ruff and mypy
 	$(VENV)/ruff check .

@@ -1,8 +1,12 @@
-"""What holds for every test: one thread a process, no network for lessons, no screen."""
+"""What holds for every test: one thread a process, no network for lessons, no screen, no clock that decides."""
 
 import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # two processes with one thread each are far faster than two with two that wait for each other
@@ -20,6 +24,42 @@ MISSING = {
     "bubblewrap is not installed": "bubblewrap",
     "no npm on this machine": "npm",
 }
+
+# no example has a deadline, and none is drawn too slowly: a busy machine is not a fault, and what things cost is for
+# `make budget` to say
+UNHURRIED = [hypothesis.HealthCheck.too_slow]
+hypothesis.settings.register_profile("unhurried", deadline=None, suppress_health_check=UNHURRIED)
+hypothesis.settings.load_profile("unhurried")
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C interrupts, as in a learner's terminal: a gate that a shell started with `&` ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def calls_of() -> Callable[[Callable[[], object]], int]:
+    """Count the calls of functions, Python's and C's, that some work takes: the same on every machine, busy or not."""
+
+    def count(work: Callable[[], object]) -> int:
+        calls = 0
+
+        def seen(frame: object, event: str, argument: object) -> None:
+            nonlocal calls
+            calls += event in ("call", "c_call")
+
+        before = sys.getprofile()
+        sys.setprofile(seen)
+        try:
+            work()
+        finally:
+            sys.setprofile(before)
+        return calls
+
+    return count
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -22,7 +22,7 @@ from mmgen_course.generators.vae import elbo, gaussian_log_likelihood, reparamet
 from mmgen_course.scenes import parse
 from mmgen_course.train import seeded
 
-unhurried = settings(deadline=None, max_examples=15)
+unhurried = settings(max_examples=15)
 SEEDS = st.integers(0, 2**32 - 1)
 LATENTS, WORDS = 5, 7
 

@@ -29,7 +29,7 @@ def train():
     return data().draw(600)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.integers(0, 2**32), st.integers(1, 12), st.sampled_from([*SPLITS]), st.floats(0, 1))
 def test_a_batch_has_its_share_of_pairs_and_its_parts_tell_of_the_same_scenes(drawing, seed, n, split, pairs):
     drawing.generator.manual_seed(seed)

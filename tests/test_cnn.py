@@ -19,7 +19,7 @@ from mmgen_course.features.cnn import (
     receptive_field,
 )
 
-unhurried = settings(deadline=None, max_examples=30)
+unhurried = settings(max_examples=30)
 
 
 def seeded(seed=0):

@@ -35,7 +35,7 @@ from mmgen_course.scenes.world import ALONE
 
 # beartype, which checks the package's calls in the tests, draws the item of a tuple that it looks at
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
-unhurried = settings(deadline=None, max_examples=60)
+unhurried = settings(max_examples=60)
 
 
 def seeded(seed):

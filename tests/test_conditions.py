@@ -30,7 +30,7 @@ from mmgen_course.train import seeded
 SIZES = st.integers(1, 5)
 SEEDS = st.integers(0, 2**31)
 FUSIONS = [Concat, FiLM, TextConvolution, CrossAttention]
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=40)
 
 
 def normal(*shape, seed=0):

@@ -23,7 +23,7 @@ from mmgen_course.fusion.contrastive import (
 SIZES = st.integers(1, 7)
 SEEDS = st.integers(0, 2**31)
 TEMPERATURES = st.floats(0.02, 5)
-few = settings(max_examples=50, deadline=None)
+few = settings(max_examples=50)
 
 
 def normal(*shape, seed=0):

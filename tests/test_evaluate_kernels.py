@@ -12,7 +12,7 @@ from torchmetrics.image.kid import KernelInceptionDistance, poly_mmd
 
 from mmgen_course.evaluate import kid, kid_blocks, mmd2, polynomial_kernel
 
-few = settings(deadline=None, max_examples=30)
+few = settings(max_examples=30)
 SEEDS = st.integers(0, 999)
 
 

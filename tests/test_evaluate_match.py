@@ -15,7 +15,7 @@ from mmgen_course.features.classifier import random_scenes
 from mmgen_course.recipes import read_card
 from mmgen_course.recipes.recogniser import MEASURED_ON
 
-few = settings(deadline=None, max_examples=30)
+few = settings(max_examples=30)
 SCENES = random_scenes(60, torch.Generator().manual_seed(5), unseen=True)
 PICTURES = scenes.render(SCENES, generator=torch.Generator().manual_seed(6))
 PLAIN = [scenes.caption(scene) for scene in SCENES]

@@ -17,7 +17,7 @@ from mmgen_course.evaluate import (
 )
 from mmgen_course.evaluate.moments import merge
 
-few = settings(deadline=None, max_examples=30)
+few = settings(max_examples=30)
 SEEDS = st.integers(0, 999)
 
 

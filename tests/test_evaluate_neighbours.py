@@ -13,7 +13,7 @@ from torch_fidelity.metric_prc import prc_features_to_metric
 from mmgen_course.evaluate import density_coverage, expected_coverage, nearest, precision_recall, radii
 from mmgen_course.evaluate.neighbours import distances, share_inside
 
-few = settings(deadline=None, max_examples=30)
+few = settings(max_examples=30)
 SEEDS = st.integers(0, 999)
 
 

@@ -25,7 +25,7 @@ from mmgen_course.evaluate import (
 )
 from mmgen_course.features.classifier import load_classifier
 
-few = settings(deadline=None, max_examples=40)
+few = settings(max_examples=40)
 SEEDS = st.integers(0, 999)
 NUMBERS = st.lists(st.integers(0, 6), min_size=2, max_size=12).map(lambda numbers: torch.tensor(numbers).double())
 

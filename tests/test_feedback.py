@@ -1,7 +1,6 @@
 """Feedback shows the first difference of any answer, alike as HTML and as text; nothing breaks or floods it."""
 
 import re
-import time
 from html.parser import HTMLParser
 
 import numpy as np
@@ -124,10 +123,10 @@ def test_of_what_is_no_tensor_the_parts_stand_side_by_side(expected, got, rows, 
     assert marked(table)[0] == (wrong, "got")
 
 
-def test_a_list_of_a_million_parts_is_not_read_to_its_end():
-    before = time.process_time()
-    (table,) = evidence(["a"], ["a"] * 3_000_000)
-    assert time.process_time() - before < 0.5
+def test_a_list_of_a_million_parts_is_not_read_to_its_end(calls_of):
+    tables = []
+    assert calls_of(lambda: tables.extend(evidence(["a"], ["a"] * 3_000_000))) < 10_000
+    (table,) = tables
     assert table.caption == "The parts, 1 to 6 of 3000000"
 
 
@@ -428,7 +427,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(values, values)
 def test_text_and_evidence_agree_with_the_mark_on_any_two_values(expected, got):
     reason = difference(expected, got)

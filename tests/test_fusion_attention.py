@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from mmgen_course.fusion import MultiHeadAttention, attention, causal_mask, position_code
 
-unhurried = settings(deadline=None, max_examples=40)
+unhurried = settings(max_examples=40)
 few = st.integers(1, 5)
 
 

@@ -27,7 +27,7 @@ from mmgen_course.generators.ring_gan import (
 )
 from mmgen_course.train import fit, seeded
 
-unhurried = settings(deadline=None, max_examples=50)
+unhurried = settings(max_examples=50)
 logits = st.integers(1, 8).flatmap(lambda n: arrays("float64", n, elements=st.floats(-30, 30))).map(torch.from_numpy)
 
 

@@ -45,7 +45,6 @@ def slow_cooccurrences(corpus: list[list[str]], window: int, symmetric: bool) ->
     return counts
 
 
-@settings(deadline=None)
 @given(corpus=SENTENCES, window=st.integers(1, 9), symmetric=st.booleans())
 def test_counts_equal_a_loop(corpus: list[list[str]], window: int, symmetric: bool) -> None:
     words, counts = cooccurrences(corpus, window, symmetric)
@@ -142,7 +141,7 @@ def test_that_order_matters_little_at_the_programs_own_rate() -> None:
     assert first == pytest.approx(after, rel=0.02)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     gradients=st.lists(st.lists(st.floats(-1e4, 1e4), min_size=3, max_size=3), min_size=1, max_size=8),
     eta=st.floats(0.01, 2),

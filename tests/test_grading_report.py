@@ -304,7 +304,7 @@ def test_without_a_sandbox_each_row_and_the_report_say_so(outcomes, tmp_path):
 
 texts = st.one_of(st.sampled_from(HOSTILE), st.text(st.characters(), min_size=1, max_size=20))
 texts = texts | st.builds("".join, st.lists(texts, min_size=1, max_size=3))
-quick = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
 
 def hostile(student, file, reason, note):

@@ -21,7 +21,7 @@ from mmgen_course.scenes.splits import is_held_out
 from mmgen_course.scenes.words import MEANINGS
 from mmgen_course.scenes.world import APPEARANCE
 
-unhurried = settings(deadline=None, max_examples=30)
+unhurried = settings(max_examples=30)
 SCENES = splits()
 PAIRS = [scene for scene in SCENES["held_out_compositions"] if scene.relation]
 ALONE, TOGETHER = ([scene for scene in SCENES["train"] if len(scene.objects) == n] for n in (1, 2))

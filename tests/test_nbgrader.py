@@ -61,9 +61,16 @@ def answers(path: Path) -> dict[str, NotebookNode]:
     return {cell.metadata.nbgrader.grade_id: cell for cell in cells}
 
 
-def hand_in(blank: Path, to: Path, right: list[str] | None = None, mistaken: list[str] | None = None) -> None:
-    """Fill a notebook: some exercises as the solutions do, some with the first mistake that we know of each."""
+def hand_in(
+    blank: Path, to: Path, right: list[str] | None = None, mistaken: list[str] | None = None, whole: bool = False
+) -> None:
+    """Fill a notebook: some exercises as the solutions do, some with the first mistake that we know of each.
+
+    A whole one takes as long to run as the lesson. Else the student has deleted what no exercise needs.
+    """
     filled = notebook(blank)
+    if not whole:
+        filled.cells = [cell for n, cell in enumerate(filled.cells) if belongs(filled.cells, n)]
     solutions = answers(ROOT / f"notebooks/solutions/{LESSON}.ipynb")
     for cell in filled.cells:
         name = cell.metadata.get("nbgrader", {}).get("grade_id")
@@ -76,6 +83,15 @@ def hand_in(blank: Path, to: Path, right: list[str] | None = None, mistaken: lis
     nbformat.write(filled, to)
 
 
+def belongs(cells: list[NotebookNode], n: int) -> bool:
+    """Whether a cell is a text, imports what the exercises need, or stands among the exercises."""
+    (exercises,) = (k for k, cell in enumerate(cells) if cell.source.startswith("## Exercises"))
+    if cells[n].cell_type != "code" or n > exercises:
+        return True
+    is_first = all(cell.cell_type != "code" for cell in cells[:n])
+    return is_first or all(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.parse(cells[n].source).body)
+
+
 def with_mistake(name: str, source: str) -> str:
     (function,) = (node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef))
     arguments = ", ".join(one.arg for one in function.args.args)
@@ -85,7 +101,10 @@ def with_mistake(name: str, source: str) -> str:
 
 @pytest.fixture(scope="module")
 def classroom(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A course folder after all four commands: alice did all, bob made two mistakes, carol did nothing."""
+    """A course folder after all four commands: alice did all, bob made two mistakes, carol did nothing.
+
+    Alice hands in the lesson as it is; the others have deleted what stands before the exercises.
+    """
     folder = tmp_path_factory.mktemp("class")
     source = folder / f"source/{LESSON}/{LESSON}.ipynb"
     source.parent.mkdir(parents=True)
@@ -95,7 +114,8 @@ def classroom(tmp_path_factory: pytest.TempPathFactory) -> Path:
     released = folder / f"release/{LESSON}/{LESSON}.ipynb"
     others = [name for name in EXERCISES if name not in MISTAKEN]
     for student, right, mistaken in [("alice", list(EXERCISES), []), ("bob", others, MISTAKEN), ("carol", [], [])]:
-        hand_in(released, folder / f"submitted/{student}/{LESSON}/{LESSON}.ipynb", right, mistaken)
+        to = folder / f"submitted/{student}/{LESSON}/{LESSON}.ipynb"
+        hand_in(released, to, right, mistaken, whole=student == "alice")
     nbgrader("autograde", LESSON, course, home=folder)
     nbgrader("generate_feedback", LESSON, course, home=folder)
     nbgrader("export", f"--db={gradebook(folder)}", f"--to={folder / 'grades.csv'}", home=folder)
@@ -193,7 +213,7 @@ def test_validate_fails_on_wrong_answers_and_passes_on_right_ones(tmp_path: Path
     blank = ROOT / f"notebooks/{LESSON}.ipynb"
     others = [name for name in EXERCISES if name not in MISTAKEN]
     hand_in(blank, tmp_path / "1_wrong.ipynb", others, MISTAKEN)
-    hand_in(blank, tmp_path / "2_right.ipynb", list(EXERCISES))
+    hand_in(blank, tmp_path / "2_right.ipynb", list(EXERCISES), whole=True)
     said = nbgrader("validate", tmp_path / "1_wrong.ipynb", tmp_path / "2_right.ipynb", home=tmp_path)
     failed, passed = said.split("Success! Your notebook passes all the tests.")
     assert "VALIDATION FAILED ON 2 CELL(S)!" in failed

@@ -16,7 +16,7 @@ from mmgen_course.features.classifier import load_classifier
 from mmgen_course.pipeline import PICTURE_SIZES, Drawn, OutsideTheWorld, draw, generate, words_of
 from mmgen_course.scenes import UnknownWords, complete, parse
 
-unhurried = settings(deadline=None, max_examples=12)
+unhurried = settings(max_examples=12)
 SEEDS = st.integers(-(2**31), 2**31)
 FULL = "a large flat red circle in the centre on a light background"
 ALONE = ["a star", "a crimson disc", "a striped thing in the top left on a dark background", FULL]

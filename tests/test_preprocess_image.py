@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.fft
 import torch
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
@@ -159,7 +159,6 @@ def test_resize_equals_torchvision_on_photographs(size, antialias):
     torch.testing.assert_close(resize(photographs, size, antialias), single, rtol=0, atol=1e-4)
 
 
-@settings(deadline=None)
 @given(SIDES, SIDES, SIZES, st.booleans(), st.sampled_from([(), (2,), (2, 1)]))
 def test_resize_equals_torchvision_on_every_shape(height, width, size, antialias, batch):
     image = uniform(*batch, 3, height, width)
@@ -169,7 +168,6 @@ def test_resize_equals_torchvision_on_every_shape(height, width, size, antialias
     torch.testing.assert_close(resize(image, size, antialias), expected, rtol=0, atol=1e-12)
 
 
-@settings(deadline=None)
 @given(SIDES, SIDES, SIDES, SIDES)
 @example(2, 1, 3, 1)
 def test_resize_with_antialias_equals_pillow_on_every_shape(height, width, new_height, new_width):
@@ -200,7 +198,6 @@ def lowpass_by_fft(image, height, width):
     return torch.from_numpy(scipy.fft.idctn(waves, axes=(-2, -1), norm="ortho"))
 
 
-@settings(deadline=None)
 @given(SIDES, SIDES, st.tuples(SIDES, SIDES))
 def test_lowpass_keeps_the_waves_that_scipy_calls_slow(height, width, size):
     image = uniform(2, 3, height, width)

@@ -110,7 +110,7 @@ def test_notebooks_that_run_at_once_lose_no_points_of_each_other(file):
         process.stdin.write("\n")
         process.stdin.flush()
     for process in processes:
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
         assert process.returncode == 0
     assert len(json.loads(file.read_text())) == 100
 

@@ -25,7 +25,7 @@ from mmgen_course.scenes import (
 )
 from mmgen_course.scenes.world import ALONE, CENTRES
 
-unhurried = settings(deadline=None, max_examples=50)
+unhurried = settings(max_examples=50)
 
 
 def seeded(seed=0):

@@ -35,7 +35,7 @@ from mmgen_course.scenes.world import ALONE
 
 # beartype, which checks the package's calls in the tests, draws the item of a tuple that it looks at
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
-unhurried = settings(deadline=None, max_examples=40)
+unhurried = settings(max_examples=40)
 
 LEXICONS = (BASE_WORDS, TRAINING_WORDS, HELD_OUT_WORDS)
 SUBSETS = [set(names) for n in range(len(EVERYTHING)) for names in combinations(EVERYTHING[1:], n)]  # shape: always

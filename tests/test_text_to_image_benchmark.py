@@ -101,7 +101,7 @@ def test_the_first_weights_of_the_dcgan_are_those_of_the_example(build: type[nn.
             assert not layer.bias.any()
 
 
-@how(deadline=None, max_examples=3)
+@how(max_examples=3)
 @given(st.integers(2, 5))
 def test_pictures_are_in_range_and_every_part_hears_of_the_condition(n: int):
     generator = torch.Generator().manual_seed(n)
@@ -239,9 +239,8 @@ def test_every_model_trains_and_is_measured(name: str, monkeypatch: pytest.Monke
     monkeypatch.setattr(text_to_image.scene_gan, "WHITENED_BY", 100)
     monkeypatch.setattr("mmgen_course.recipes.scene_vae.WHITENED_BY", 100)
     contestant = MODELS[name](Run(steps=2))
-    seconds, steps = text_to_image.train_steps(contestant, 2)
+    _, steps = text_to_image.train_steps(contestant, 2)
     assert steps == 2
-    assert seconds > 0
     rows = questions.ask(contestant)
     assert [row["split"] for row in rows] == list(SPLITS)
     assert all(0 <= row["match low"] <= row["match"] <= row["match high"] <= 1 for row in rows)

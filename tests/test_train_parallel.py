@@ -1,6 +1,7 @@
 """Two processes under torchrun train as one does on the same whole batch, and go on from one another's checkpoints."""
 
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -15,11 +16,10 @@ SCRIPT = Path(__file__).with_name("two_processes.py")
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 
-def trained(out: Path, launcher: tuple[str, ...] = (sys.executable,), until: tuple[str, ...] = ()) -> dict:
-    command = [*launcher, str(SCRIPT), str(out), *until]
-    process = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+def under_torchrun(*arguments: str) -> subprocess.CompletedProcess:
+    process = subprocess.run([*TORCHRUN, *arguments], capture_output=True, text=True, timeout=900, check=False)
     assert process.returncode == 0, process.stderr[-3000:]
-    return json.loads(out.read_text())
+    return process
 
 
 def flat(nested: object) -> torch.Tensor:
@@ -28,8 +28,13 @@ def flat(nested: object) -> torch.Tensor:
 
 @pytest.mark.skipif(not distributed.is_available(), reason="this build of PyTorch has no distributed package")
 def test_two_processes_have_the_losses_of_one_on_the_same_whole_batch(tmp_path):
-    one = trained(tmp_path / "one.json")
-    two = trained(tmp_path / "two.json", TORCHRUN)
+    in_one_process = runpy.run_path(str(SCRIPT))["train"]
+    files = {name: tmp_path / f"{name}.json" for name in ("one", "two", "both")}
+    in_one_process(files["one"])
+    # one process begins, is abandoned at step 7, and two go on from its checkpoint of step 5
+    in_one_process(files["both"], until=7)
+    under_torchrun(str(SCRIPT), str(files["two"]), str(files["both"]))
+    one, two, both = (json.loads(file.read_text()) for file in files.values())
     curves = [torch.tensor([list(losses.values()) for losses in run["losses"]]) for run in (one, two)]
     assert curves[0].shape == (12, 2)
     torch.testing.assert_close(*curves, rtol=1e-5, atol=1e-6)
@@ -38,9 +43,6 @@ def test_two_processes_have_the_losses_of_one_on_the_same_whole_batch(tmp_path):
     assert second == two["weights"]
     assert curves[0][-1, 0] != curves[0][0, 0]
 
-    # one process begins, is abandoned at step 7, and two go on from its checkpoint of step 5
-    trained(tmp_path / "both.json", until=("7",))
-    both = trained(tmp_path / "both.json", TORCHRUN)
     assert len(both["losses"]) == 12 - 5
     torch.testing.assert_close(flat(one["weights"]), flat(both["weights"]), rtol=1e-4, atol=1e-5)
 
@@ -49,8 +51,7 @@ def test_two_processes_have_the_losses_of_one_on_the_same_whole_batch(tmp_path):
 def test_mmgen_train_under_torchrun_writes_and_prints_once(tmp_path):
     out = tmp_path / "words.txt"
     train = ["-m", "mmgen_course", "train", "words", "--steps", "1", "--device", "cpu", "--out", str(out)]
-    process = subprocess.run([*TORCHRUN, *train], capture_output=True, text=True, timeout=300, check=False)
-    assert process.returncode == 0, process.stderr[-3000:]
+    process = under_torchrun(*train)
     assert process.stdout.count("words nearest to their own value") == 1
     assert process.stderr.count("1 steps on cpu") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["words.txt", "words.txt.json"]

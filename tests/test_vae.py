@@ -23,7 +23,7 @@ from mmgen_course.generators.vae import (
     reparameterise,
 )
 
-unhurried = settings(deadline=None, max_examples=30)
+unhurried = settings(max_examples=30)
 sizes = st.tuples(st.integers(1, 5), st.integers(1, 4))
 seeds = st.integers(0, 10**6)
 

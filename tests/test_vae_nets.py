@@ -9,7 +9,7 @@ from mmgen_course.generators.vae_nets import DigitVAE, SceneDecoder, SceneVAE
 from mmgen_course.layers import Whiten
 from mmgen_course.train import seeded
 
-unhurried = settings(deadline=None, max_examples=10)
+unhurried = settings(max_examples=10)
 
 
 def noise(*shape, seed=0):

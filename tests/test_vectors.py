@@ -127,7 +127,7 @@ def files(draw: st.DrawFn) -> bytes:
     return draw(st.sampled_from([b"", b"\xef\xbb\xbf"])) + b"".join(lines)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(content=files(), block=st.sampled_from([1, 20, 60, 2**20]), rows=st.sampled_from([1, 100]))
 @example(content=b"first 1 2 3\n\xef\xbb\xbfa 1 2 3\n", block=1, rows=100)
 @example(content=b"first 1 2 3\na 1 2\nb 1 2 3 4\n", block=2**20, rows=100)
@@ -218,7 +218,7 @@ def assert_as_torchtext(path: Path, cache: Path) -> None:
     assert len(theirs.vectors) == len(mine) + mine.not_utf8
 
 
-@settings(deadline=None, max_examples=6)
+@settings(max_examples=6)
 @given(
     words=st.lists(st.text(st.characters(exclude_categories=["Z", "C"]), min_size=1), min_size=3, unique=True),
     dim=st.integers(3, 9),  # torchtext takes no fewer
@@ -485,7 +485,7 @@ def slow_cosine(a: np.ndarray, b: np.ndarray) -> float:
     return sum(x * y for x, y in zip(a, b, strict=True)) / lengths if lengths else 0.0
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 12), zero=st.booleans())
 def test_neighbours_and_analogies_equal_a_loop(seed: int, n: int, zero: bool) -> None:
     vectors = random_vectors([*"abcdefgh"], 5, seed)

@@ -49,7 +49,6 @@ def test_the_walk_from_a_clone_to_a_picture_prints_its_seconds(repository):
     assert result.returncode == 0, result.stderr
     steps = dict(re.findall(r"^(git clone|mmgen sample|all) +(\d+\.\d) s", result.stdout, flags=re.MULTILINE))
     assert steps.keys() == {"git clone", "mmgen sample", "all"}
-    assert float(steps["all"]) < 60
     assert abs(float(steps["git clone"]) + float(steps["mmgen sample"]) - float(steps["all"])) < 0.2
 
 

@@ -1,10 +1,9 @@
 """A critic and a generator, with a gradient penalty, trained for a few steps: by one process or under torchrun.
 
-    python tests/two_processes.py OUT.json [UNTIL]
-    torchrun --nproc-per-node 2 tests/two_processes.py OUT.json
+    torchrun --nproc-per-node 2 tests/two_processes.py OUT.json ...
 
-writes the losses and what was learned, and goes on from a checkpoint if there is one; UNTIL abandons it after so many
-steps. tests/test_train_parallel.py compares the two.
+writes the losses and what was learned into each file, one training after the other, and goes on from a checkpoint if
+there is one. tests/test_train_parallel.py compares it with `train` in one process.
 """
 
 import json
@@ -55,22 +54,24 @@ def players(run: Run) -> list[Player]:
     ]
 
 
-def main(out: Path, until: int = STEPS) -> None:
-    torch.set_num_threads(1)
-    with processes():
-        run = Run(out.with_suffix(".weights"), STEPS, every=5, resume=True)
-        both = players(run)
-        losses = []
-        for values in fit(both, STEPS, run):
-            losses.append(values)
-            if run.step == until:
-                break
-        weights = [p.tolist() for player in both for p in player.model.parameters()]
-        if is_first():
-            out.write_text(json.dumps({"losses": losses, "weights": weights}))
-        else:
-            out.with_suffix(".second").write_text(json.dumps(weights))
+def train(out: Path, until: int = STEPS) -> None:
+    """Train, write what came of it, and abandon it after step `until`."""
+    run = Run(out.with_suffix(".weights"), STEPS, every=5, resume=True)
+    both = players(run)
+    losses = []
+    for values in fit(both, STEPS, run):
+        losses.append(values)
+        if run.step == until:
+            break
+    weights = [p.tolist() for player in both for p in player.model.parameters()]
+    if is_first():
+        out.write_text(json.dumps({"losses": losses, "weights": weights}))
+    else:
+        out.with_suffix(".second").write_text(json.dumps(weights))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))
+    torch.set_num_threads(1)
+    with processes():
+        for name in sys.argv[1:]:
+            train(Path(name))

@@ -60,11 +60,14 @@ def lessons(
             runs[name] = execute(nbformat.read(paths[name], as_version=4), name)
             progress.advance(task)
     if as_json:
-        costs = [{"lesson": n, "seconds": r.seconds, "peak_mb": r.peak_mb, "error": r.error} for n, r in runs.items()]
-        print_json(costs)
+        parts = ("seconds", "cpu_seconds", "peak_mb", "error")
+        print_json([{"lesson": name} | {part: getattr(run, part) for part in parts} for name, run in runs.items()])
     else:
-        rows = [(n, minutes(r.seconds), f"{r.peak_mb:,.0f}", r.error or "ok") for n, r in runs.items()]
-        print_table(["lesson", "min:s", "peak memory, MB", "result"], rows)
+        rows = [
+            (name, minutes(run.seconds), f"{run.cpu_seconds:.1f}", f"{run.peak_mb:,.0f}", run.error or "ok")
+            for name, run in runs.items()
+        ]
+        print_table(["lesson", "min:s", "CPU seconds", "peak memory, MB", "result"], rows)
     raise typer.Exit(any(run.error for run in runs.values()))
 
 

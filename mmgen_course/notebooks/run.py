@@ -35,12 +35,14 @@ class NotebookRun:
     Attributes:
         notebook: a copy of the notebook with its outputs, up to the first error.
         seconds: from the start of the kernel to its end.
+        cpu_seconds: that the kernel and the processes which it waited for kept a processor busy.
         peak_mb: largest resident memory of the kernel process, in 1e6 bytes.
         error: None, or lesson, cell and message in one line.
     """
 
     notebook: NotebookNode
     seconds: float
+    cpu_seconds: float
     peak_mb: float
     error: str | None
 
@@ -81,7 +83,7 @@ def execute(notebook: NotebookNode, name: str = "notebook", timeout: int = 600) 
     )
     start = time.perf_counter()
     message = None
-    with _peak_memory(client) as peak_mb:
+    with _measured(client) as (cpu_seconds, peak_mb):
         try:
             client.execute(env=os.environ | ENVIRONMENT)
         except CellExecutionError as error:
@@ -91,25 +93,34 @@ def execute(notebook: NotebookNode, name: str = "notebook", timeout: int = 600) 
         except DeadKernelError:
             message = "the kernel died (out of memory?)"
     seconds = time.perf_counter() - start
-    return NotebookRun(client.nb, seconds, max(peak_mb), message and f"{name}, cell {reached}: {message}")
+    said = message and f"{name}, cell {reached}: {message}"
+    return NotebookRun(client.nb, seconds, max(cpu_seconds), max(peak_mb), said)
+
+
+def cpu_seconds_of(process: psutil.Process) -> float:
+    """How long a process and the children that it waited for have kept a processor busy so far."""
+    times = process.cpu_times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 @contextmanager
-def _peak_memory(client: NotebookClient) -> Iterator[list[float]]:
-    """Yield a list that gains the kernel's resident memory in MB 20 times a second until the block ends."""
-    samples, done = [0.0], Event()
+def _measured(client: NotebookClient) -> Iterator[tuple[list[float], list[float]]]:
+    """Yield two lists that gain the kernel's CPU seconds and resident MB 20 times a second until the block ends."""
+    cpu_seconds, peak_mb, done = [0.0], [0.0], Event()
 
     def poll() -> None:
         while not done.wait(0.05):
             provisioner = client.km and client.km.provisioner
             if isinstance(provisioner, LocalProvisioner) and provisioner.pid:
                 with suppress(psutil.NoSuchProcess):  # the kernel has just ended
-                    samples.append(psutil.Process(provisioner.pid).memory_info().rss / 1e6)
+                    process = psutil.Process(provisioner.pid)
+                    peak_mb.append(process.memory_info().rss / 1e6)
+                    cpu_seconds.append(cpu_seconds_of(process))
 
     thread = Thread(target=poll, daemon=True)
     thread.start()
     try:
-        yield samples
+        yield cpu_seconds, peak_mb
     finally:
         done.set()
         thread.join()

@@ -16,8 +16,8 @@ def hungry(code: str, title: str, body: str, state: str | tuple[str, ...], secon
 
 
 CASES = [
-    hungry("D1", "a loop without end", "while True: pass", "timeout"),
-    hungry("D2", "a long sleep", "time.sleep(10**6)", "timeout"),
+    hungry("D1", "a loop without end", "while True: pass", "timeout", seconds=1.5),
+    hungry("D2", "a long sleep", "time.sleep(10**6)", "timeout", seconds=1.5),
     hungry(
         "D3",
         "every signal ignored",
@@ -30,6 +30,7 @@ CASES = [
     signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
     while True: pass""",
         "timeout",
+        seconds=1.5,
     ),
     hungry("D4", "a fork bomb", "while True: os.fork()", ("limit", "timeout", "error")),
     hungry(
@@ -74,7 +75,11 @@ CASES = [
         "wrong",
     ),
     hungry(
-        "D7b", "a loop without end that prints", 'while True: print("passed"); os.write(1, b"x" * 10**6)', "timeout"
+        "D7b",
+        "a loop without end that prints",
+        'while True: print("passed"); os.write(1, b"x" * 10**6)',
+        "timeout",
+        seconds=1.5,
     ),
     hungry("D8a", "an answer of 200 megabytes", "return torch.zeros(5 * 10**7)", ("error", "protocol")),
     hungry("D8b", "an answer of two million parts", "return [[0] * 2000] * 1000", ("error", "timeout")),
@@ -135,19 +140,20 @@ CASES = [
             "kl_between": """
 import time
 def kl_between(mu, logvar, prior_mu, prior_logvar):
-    time.sleep(0.9995)
+    time.sleep(0.1999)
     moved = (mu - prior_mu) ** 2 / prior_logvar.exp()
     return (prior_logvar - logvar + (logvar - prior_logvar).exp() + moved - 1).sum(dim=1).mean() / 2
 """
         },
         states={"kl_between": LATE},
-        seconds=5.0,
+        seconds=1.0,
     ),
     hungry(
         "D13",
         "one call that holds the interpreter's lock",
         "import re; re.match(r'(a+)+$', 'a' * 60 + 'b')",
         "timeout",
+        seconds=1.5,
     ),
     hungry("D14a", "a read of address zero", "ctypes.string_at(0)", "error"),
     hungry("D14b", "an abort", "os.abort()", ("error", "timeout")),

@@ -128,7 +128,6 @@ CASES = [
     for i in range(650): shared[i << 20 : i + 1 << 20] = bytes(1 << 20)
     time.sleep(60)""",
         "limit",
-        seconds=10.0,
     ),
     answering(
         "X8",
@@ -138,7 +137,6 @@ CASES = [
         if not os.fork(): os._exit(0)
     time.sleep(60)""",
         "limit",
-        seconds=10.0,
     ),
     answering(
         "X9",
@@ -160,6 +158,5 @@ CASES = [
             while True: pass
     while True: pass""",
         "limit",
-        seconds=10.0,
     ),
 ]

@@ -8,6 +8,7 @@ import hashlib
 import itertools
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -83,23 +84,57 @@ def invisible(node: dict[str, Any]) -> bool:
     return any((check["data"] or {}).get("messageKey") == "equalRatio" for check in node["any"])
 
 
-def test_axe_has_nothing_serious_against_any_page_light_dark_or_narrow(folder: Path, page: Page) -> None:
+@dataclass(frozen=True)
+class Drawn:
+    """What one visit to a page, which draws every formula of it, has to say.
+
+    Attributes:
+        complaints: of axe, on the page light, dark and narrow.
+        formulas: of each whether its drawing is hidden from a screen reader, what is heard instead, and "block" where
+            it stands by itself.
+        places: for formulas, in the file.
+    """
+
+    complaints: list[str]
+    formulas: list[tuple[str, str, str]]
+    places: int
+
+
+@pytest.fixture(scope="module")
+def visits(folder: Path, browser: Browser) -> dict[Path, Drawn]:
+    """Every page of the book, visited once."""
     [axe] = vendor(AXE)
-    said = []
+    page = browser.new_page(reduced_motion="reduce")
+    found = {}
     for file in sorted(folder.glob("*.html")):
         page.emulate_media(color_scheme="light")
         page.set_viewport_size(WIDE)
         opened(page, file)
+        formulas = page.locator("mjx-container").evaluate_all(
+            """(drawn) => drawn.map((formula) => [
+                formula.querySelector("svg").getAttribute("aria-hidden"),
+                formula.querySelector("mjx-assistive-mml > math")?.textContent.trim(),
+                formula.querySelector("math")?.getAttribute("display"),
+            ])"""
+        )
+        places = page.locator(".math").count()
         page.evaluate(axe.read_text(encoding="utf-8"))
         page.evaluate(OPEN)
-        here = [f"light: {complaint}" for complaint in complaints(page)]
+        said = [f"light: {complaint}" for complaint in complaints(page)]
         page.emulate_media(color_scheme="dark")
         page.wait_for_selector("html[data-theme=dark]")
-        here += [f"dark: {complaint}" for complaint in complaints(page)]
+        said += [f"dark: {complaint}" for complaint in complaints(page)]
         page.set_viewport_size(NARROW)
         colours = {"color-contrast": {"enabled": False}}  # as on a wide page
-        here += [f"narrow: {complaint}" for complaint in complaints(page, rules=colours)]
-        said += [f"{file.name}, {complaint}" for complaint in here]
+        said += [f"narrow: {complaint}" for complaint in complaints(page, rules=colours)]
+        found[file] = Drawn(said, formulas, places)
+    page.close()
+    assert found
+    return found
+
+
+def test_axe_has_nothing_serious_against_any_page_light_dark_or_narrow(visits: dict[Path, Drawn]) -> None:
+    said = [f"{file.name}, {complaint}" for file, visit in visits.items() for complaint in visit.complaints]
     assert not said, "\n".join(said)
 
 
@@ -113,21 +148,13 @@ def test_axe_is_heard_where_a_page_is_wrong(folder: Path, page: Page) -> None:
     assert sorted(found) == ["critical image-alt", "critical select-name", "serious color-contrast"]
 
 
-def test_each_formula_is_there_for_a_screen_reader_and_its_drawing_is_not(folder: Path, page: Page) -> None:
-    for file in sorted(folder.glob("*.html")):
-        opened(page, file)
-        formulas = page.locator("mjx-container").evaluate_all(
-            """(drawn) => drawn.map((formula) => [
-                formula.querySelector("svg").getAttribute("aria-hidden"),
-                formula.querySelector("mjx-assistive-mml > math")?.textContent.trim(),
-                formula.querySelector("math")?.getAttribute("display"),
-            ])"""
-        )
-        assert len(formulas) == page.locator(".math").count(), file.name
-        assert all(hidden == "true" and words for hidden, words, _ in formulas), file.name
+def test_each_formula_is_there_for_a_screen_reader_and_its_drawing_is_not(visits: dict[Path, Drawn]) -> None:
+    for file, visit in visits.items():
+        assert len(visit.formulas) == visit.places, file.name
+        assert all(hidden == "true" and words for hidden, words, _ in visit.formulas), file.name
         # each equation is heard with its number
         written = re.findall(r"\\tag\{([\d.]+)\}", file.read_text(encoding="utf-8"))
-        displayed = [words for _, words, display in formulas if display == "block"]
+        displayed = [words for _, words, display in visit.formulas if display == "block"]
         assert [number for words in displayed for number in re.findall(r"^\((\d+\.\d+)\)", words)] == written, file.name
     assert written is not None
 

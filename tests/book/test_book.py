@@ -180,7 +180,7 @@ def test_pages_stay_quiet_and_local_in_a_browser_and_draw_every_formula(built: B
 def test_search_finds_a_lesson_without_a_server(built: Built, browser: Browser) -> None:
     page = browser.new_page()
     page.goto((built.folder / "search.html").as_uri() + "?q=softmax")
-    page.locator("ul.search li a", has_text="5. Attention").wait_for(timeout=20_000)
+    page.locator("ul.search li a", has_text="5. Attention").wait_for(timeout=120_000)
 
 
 def test_a_lesson_and_the_bibliography_cite_the_same_works() -> None:

@@ -187,7 +187,6 @@ def test_100_pictures_and_their_maps_are_those_of_pytorch_for_the_same_seed(page
         f"largest difference {max(differences):.1e}; a picture took {np.median(times):.0f} ms, at best {min(times):.0f}"
     )
     assert max(differences) < 1e-4
-    assert np.median(times) < 500  # ten times what it takes
 
 
 def test_it_draws_from_a_file_without_a_network_and_loads_the_decoder_on_a_click_only(

@@ -24,6 +24,7 @@ from tools.book.build import executed_notebook
 
 def opened(browser: Browser, folder: Path, name: str) -> tuple[Page, Locator]:
     page = browser.new_page()
+    page.route(re.compile("mathjax"), lambda route: route.abort())  # no explorer waits until formulas are drawn
     page.goto((folder / f"{name}.html").as_uri())
     return page, page.locator("figure.explorer")
 

@@ -107,7 +107,7 @@ def test_verdicts_that_another_machine_made_are_shown_before_anything_runs(
     # as in the lessons, which ship executed: JupyterLab cleans the HTML of what it does not trust
     folder = lab.folder / notebook
     run = nbformat.read(folder, as_version=4)
-    NotebookClient(run, timeout=120).execute()
+    NotebookClient(run, timeout=600).execute()
     nbformat.write(run, folder)
     page.goto(lab.address(notebook))
     verdicts = page.locator(VERDICT)

@@ -1,6 +1,7 @@
 """Checks of the equations of lesson 00_welcome."""
 
 from collections import Counter
+from functools import cache
 from itertools import product
 from math import prod
 
@@ -35,6 +36,19 @@ def signed_distance(formula):
         close(formula(x, y, r), sign * to_edge.abs().amin(1), tolerance=0.002)
 
 
+@cache
+def _inside():
+    """Width of a pixel, distance of an edge from its centre, share of 200 x 200 points inside; upright and level."""
+    found = []
+    for w in (0.25, 2):
+        points = ((torch.arange(200) + 0.5) / 200 - 0.5) * w  # of the pixel, along one side
+        across, along = torch.meshgrid(points, points, indexing="ij")
+        for d in torch.linspace(-1.5, 1.5, 31).tolist():
+            # the signed distance of each point
+            found.append((w, d, [(d + from_centre < 0).double().mean() for from_centre in (across, along)]))
+    return found
+
+
 @equation(
     "eq:coverage",
     fingerprint="e300e7af",
@@ -50,13 +64,9 @@ def signed_distance(formula):
     },
 )
 def coverage(formula):
-    for w in (0.25, 2):
-        points = ((torch.arange(200) + 0.5) / 200 - 0.5) * w  # of the pixel, along one side
-        across, along = torch.meshgrid(points, points, indexing="ij")
-        for d in torch.linspace(-1.5, 1.5, 31).tolist():
-            for from_centre in (across, along):
-                inside = d + from_centre < 0  # the signed distance of each point
-                close(formula(d, w), inside.double().mean(), tolerance=0.01)
+    for w, d, shares in _inside():
+        for share in shares:
+            close(formula(d, w), share, tolerance=0.01)
 
 
 @equation(

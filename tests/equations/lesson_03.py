@@ -2,6 +2,7 @@
 
 # ruff: noqa: E741 - l is the lesson's letter for a column and for a layer
 
+from functools import cache
 from itertools import combinations, product
 from math import ceil, comb, cos, exp, floor, log, pi, prod, sin, sqrt
 
@@ -761,6 +762,19 @@ def classifier_error(formula):
     assert tight
 
 
+@cache
+def _resnet():
+    """The last layer of a ResNet-18 with random weights, and what goes in and comes out of it for a random picture."""
+    from torchvision.models import resnet18
+    from torchvision.models.feature_extraction import create_feature_extractor
+
+    torch.manual_seed(0)
+    network = resnet18().double().eval()
+    nn.init.uniform_(network.fc.bias, -1, 1)
+    with torch.no_grad():
+        return network.fc, create_feature_extractor(network, ["flatten", "fc"])(uniform(1, 3, 32, 32))
+
+
 @equation(
     "eq:classifier",
     fingerprint="ba76c393",
@@ -775,15 +789,9 @@ def classifier_error(formula):
     },
 )
 def classifier(formula):
-    from torchvision.models import resnet18
-    from torchvision.models.feature_extraction import create_feature_extractor
-
-    torch.manual_seed(0)
-    network = resnet18().double().eval()
-    nn.init.uniform_(network.fc.bias, -1, 1)
+    last, out = _resnet()
     with torch.no_grad():
-        out = create_feature_extractor(network, ["flatten", "fc"])(uniform(1, 3, 32, 32))
-        z, shape = formula(network.fc.weight, out["flatten"][0], network.fc.bias)
+        z, shape = formula(last.weight, out["flatten"][0], last.bias)
     close(z, out["fc"][0])
     assert prod(shape) == 512_000
     assert tuple(shape) == (1000, 512)

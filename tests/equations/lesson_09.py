@@ -1,6 +1,7 @@
 """Checks of the equations of lesson 09_evaluation."""
 
 import math
+from functools import cache
 from itertools import combinations, pairwise, permutations, product
 
 import scipy.linalg
@@ -42,6 +43,7 @@ def estimator_error(formula):
     close(formula(largest.mean(), 6, largest.var(correction=0)), error)
 
 
+@cache
 def _wilson(hits, n):
     ends = scipy.stats.binomtest(hits, n).proportion_ci(method="wilson")
     return ends.low, ends.high

@@ -158,6 +158,19 @@ class Whole(pytest.Item):
         compare(self.parent.record.settled(), committed)
         blocked = Path(self.parent.log.name).read_text().count("ipykernel_launcher")
         assert blocked == 1, f"{blocked} kernels of this notebook were kept offline, not 1"
+        self.write_down_the_cost()
+
+    def write_down_the_cost(self) -> None:
+        """For `make budget`: what this one execution of the gate took."""
+        import psutil
+
+        from mmgen_course.notebooks.run import ROOT, cpu_seconds_of
+        from tools.budget import spent
+
+        if not self.path.is_relative_to(ROOT / "notebooks"):
+            return  # a notebook of a test of this file
+        kernel = psutil.Process(self.parent.kernel.km.provisioner.pid)
+        spent("solutions" if is_solved(self.path) else "lesson", self.path.stem, cpu_seconds_of(kernel))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo) -> str:
         known = excinfo.errisinstance((AssertionError, ValueError))

@@ -14,6 +14,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -36,6 +37,7 @@ from mmgen_course.data.atomic import replacing
 from mmgen_course.notebooks.cells import Statement, needed, statements
 from mmgen_course.notebooks.run import ENVIRONMENT, ROOT
 from tools.book.cache import stamp
+from tools.budget import spent
 
 VALUES: dict[str, dict[str, list[Any]]] = yaml.safe_load((ROOT / "book" / "explorers.yml").read_text(encoding="utf-8"))
 KINDS: dict[Any, str] = {
@@ -99,7 +101,9 @@ def draw(name: str, code: list[str], folder: Path) -> None:
             exec(compile(statement.tree, f"{name}, cell {statement.cell}", "exec"), space)
     with replacing(folder) as partial:
         partial.mkdir()
+        before = time.process_time()
         made = frames(asked["function"], asked["controls"], VALUES.get(name, {}), partial)
+        spent("explorer", name, (time.process_time() - before) / len(made["frames"]))
         (partial / "frames.json").write_text(json.dumps(made), encoding="utf-8")
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mmgen_course.data.captioned_scenes import SingleObjectScenes
-from mmgen_course.data.real import digit_images
+from mmgen_course.data.digit_tensors import digit_images
 from mmgen_course.features.encoders import caption_conditions
 from mmgen_course.generators.vae import (
     active_units,

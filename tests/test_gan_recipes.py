@@ -5,7 +5,7 @@ import torch
 
 from mmgen_course.data import ROOT
 from mmgen_course.data.captioned_scenes import SingleObjectScenes
-from mmgen_course.data.real import labelled_digits
+from mmgen_course.data.digit_tensors import labelled_digits
 from mmgen_course.generators import gan_nets
 from mmgen_course.generators.gan_nets import load_digits_gan, load_scene_gan
 from mmgen_course.recipes import RECIPES, digits_gan, read_card, scene_gan

@@ -15,7 +15,7 @@ import vae as benchmark
 
 from mmgen_course.data import shipped
 from mmgen_course.data.captioned_scenes import SingleObjectScenes
-from mmgen_course.data.real import digit_images
+from mmgen_course.data.digit_tensors import digit_images
 from mmgen_course.data.weights import load_weights
 from mmgen_course.features.encoders import caption_conditions
 from mmgen_course.generators.vae import elbo, gaussian_log_likelihood

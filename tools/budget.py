@@ -88,7 +88,7 @@ def table(rows: list[Spent]) -> str:
     """The budgets with what was spent of each, and a line for every thing that went over.
 
     Example:
-        >>> print(table([Spent("ledger", "eq:softmax", 1.25, "2026-01-02T03:04:05+00:00")]).splitlines()[3])
+        >>> print(table([Spent("ledger", "eq:softmax", 1.25, "2026-01-02T03:04:05+00:00")]).splitlines()[1])
         ledger        1.0      1    1.25    1.25  2026-01-02 03:04 eq:softmax
     """
     lines = [f"{'kind':<10} {'budget':>6} {'things':>6} {'all':>7} {'most':>7}  {'oldest, UTC':<16} the most"]

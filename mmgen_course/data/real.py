@@ -1,26 +1,21 @@
 """Real images with captions: two sets that scikit-learn brings along, and two that `fetch` downloads.
 
-Each is a list of `Sample`s, like the shipped scenes; the digits are also there as tensors, cut in two.
+Each is a list of `Sample`s, like the shipped scenes; `digit_tensors` has the digits as tensors, cut in two.
 """
 
 import gzip
 import shutil
 import tarfile
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import torch
 from einops import rearrange
-from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from mmgen_course.data.fetch import fetch
 from mmgen_course.data.pairs import Sample
-from mmgen_course.preprocess.image import to_tensor
 
 # sklearn and torchvision are imported where they are used: each takes a second
 
@@ -53,7 +48,6 @@ CIFAR = (
     "a ship",
     "a truck",
 )
-TRAINED_ON = 1500  # of the 1,797 digits; the last ones are by other writers
 CIFAR_RECORD = 1 + 3 * 32 * 32  # a label, then the red, green and blue plane
 
 
@@ -72,32 +66,6 @@ def digits() -> list[Sample]:
     bunch = load_digits()
     pixels = np.round(bunch.images * 255 / 16).astype(np.uint8)  # (N, 8, 8)
     return _samples("digit", pixels, bunch.target, [f"a handwritten {word}" for word in DIGITS])
-
-
-def digit_images() -> tuple[Float[Tensor, "n 1 8 8"], Float[Tensor, "m 1 8 8"]]:
-    """The digits to train on and the digits to test on, grey, in [0, 1].
-
-    Example:
-        >>> [tuple(images.shape) for images in digit_images()]
-        [(1500, 1, 8, 8), (297, 1, 8, 8)]
-    """
-    images = torch.stack([to_tensor(sample.image)[:1] for sample in digits()])
-    return images[:TRAINED_ON], images[TRAINED_ON:]
-
-
-@cache
-def labelled_digits() -> tuple[
-    Float[Tensor, "n 1 8 8"], Int[Tensor, " n"], Float[Tensor, "m 1 8 8"], Int[Tensor, " m"]
-]:
-    """The real digits in [-1, 1] and their labels: those to train on, then those to test on.
-
-    Example:
-        >>> [len(part) for part in labelled_digits()]
-        [1500, 1500, 297, 297]
-    """
-    train, test = digit_images()
-    labels = torch.tensor([DIGITS.index(sample.caption.split()[-1]) for sample in digits()])
-    return 2 * train - 1, labels[: len(train)], 2 * test - 1, labels[len(train) :]
 
 
 def photographs() -> list[Sample]:

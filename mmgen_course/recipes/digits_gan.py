@@ -8,7 +8,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from mmgen_course.data.real import labelled_digits
+from mmgen_course.data.digit_tensors import labelled_digits
 from mmgen_course.data.weights import save_weights
 from mmgen_course.generators import gan
 from mmgen_course.generators.gan_nets import DigitDiscriminator, DigitGenerator

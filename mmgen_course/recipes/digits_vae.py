@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mmgen_course.data.real import digit_images
+from mmgen_course.data.digit_tensors import digit_images
 from mmgen_course.data.weights import save_weights
 from mmgen_course.generators.vae import active_units, elbo, gaussian_log_likelihood, reparameterise
 from mmgen_course.generators.vae_nets import DigitVAE

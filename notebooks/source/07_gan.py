@@ -83,7 +83,7 @@ assert not {(scene.objects[0].shape, scene.objects[0].colour) for scene in told}
 #    \label{eq:mean-picture} $$
 
 # %%
-from mmgen_course.data.real import labelled_digits
+from mmgen_course.data.digit_tensors import labelled_digits
 
 digits, labels, _, _ = labelled_digits()  # (1500, 1, 8, 8) in [-1, 1], and what they show
 threes = digits[labels == 3]

@@ -37,7 +37,7 @@ from matplotlib.patheffects import withStroke
 from torch import nn
 
 from mmgen_course import data, scenes, show, widgets
-from mmgen_course.data.real import digit_images
+from mmgen_course.data.digit_tensors import digit_images
 from mmgen_course.generators.vae_nets import load_digits_vae, load_scene_vae
 from mmgen_course.recipes import scene_vae
 

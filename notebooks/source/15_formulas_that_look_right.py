@@ -35,7 +35,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from mmgen_course import fusion, show, widgets
-from mmgen_course.data.real import digit_images
+from mmgen_course.data.digit_tensors import digit_images
 from mmgen_course.generators import gan, vae
 from mmgen_course.generators.vae_nets import load_digits_vae
 

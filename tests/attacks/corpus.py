@@ -69,7 +69,7 @@ class Case:
         return [string.Template(text).safe_substitute(bait) for text in texts if text]
 
     def wanted(self, exercise: str) -> tuple[str, ...]:
-        """What the judge may say of an exercise."""
+        """What the grader may say of an exercise."""
         states = self.states.get(exercise, "right")
         return (states,) if isinstance(states, str) else states
 

@@ -19,7 +19,7 @@ EXERCISE = Exercise(
     minutes=10,
     difficulty=2,
     asks="the ELBO in nats per image, from the log-likelihood of each pixel (n, pixels) and the KL of each latent "
-    "number (n, d)",
+    "variable (n, d)",
     inputs=_pixels_and_terms,
     reference=lambda pixels, terms: (pixels.sum(1) - terms.sum(1)).mean(),
     misconceptions=(

@@ -1,0 +1,1 @@
+"""Notebooks: run one, read one that anybody wrote, slice its cells, and the register of the lessons."""

@@ -1,9 +1,11 @@
 """The statements that an answer needs are found, and those that it does not need are left alone."""
 
 import ast
+import sys
 
 import pytest
 
+from mmgen_course.grading.untrusted.worker import Notebook
 from mmgen_course.notebooks.cells import needed, plain, statements
 
 
@@ -74,6 +76,25 @@ def test_a_cell_that_is_not_python_is_noted_and_costs_no_other():
 @pytest.mark.parametrize("text", ["x = (a\n% b)", "'''\n%x\n!y\n'''", "y = x if z else '?'"])
 def test_python_that_looks_like_magic_is_python(text):
     assert plain(text) == (text, 0)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["%%time\ndef f(x): return 2 * x"],
+        ["%%capture out\nimport math\ndef f(x): return 2 * math.floor(x)"],
+        ["try:\n    import math\nexcept ImportError:\n    !pip install math", "def f(x): return 2 * math.floor(x)"],
+        ["files = !ls\nimport math", "def f(x): return 2 * math.floor(x)"],
+        ["%matplotlib inline\ndef f(x):\n    y = 2 * x  # or 3?\n    return y"],
+        [">>> import math", "def f(x): return 2 * math.floor(x)"],
+        ["def f(x): return 2 * x\n%time f(3)"],
+        ["one = 2\rdef f(x):\r    return one * x"],
+        ["def f(x):\n    display(x)\n    get_ipython().run_line_magic('time', '')\n    return 2 * x"],
+    ],
+)
+def test_what_ipython_takes_costs_no_answer(cells, monkeypatch):
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # the worker puts its own there
+    assert Notebook(cells).answered({"ask": "f", "way": "value", "case": (3,)})["value"] == 6
 
 
 def test_a_deep_expression_is_noted_and_not_fatal():

@@ -5,9 +5,14 @@ every cell runs: only the statements that bind a name which the function uses, w
 """
 
 import ast
+import re
 import symtable
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from IPython.core.inputtransformer2 import TransformerManager
+
+MEASURING = {"time", "capture", "prun"}  # cell magics whose body is Python of the notebook
 
 
 @dataclass(frozen=True)
@@ -29,25 +34,27 @@ class Statement:
 
 
 def plain(source: str) -> tuple[str, int]:
-    """The Python of a cell, and how many lines of IPython's own (`%magic`, `!command`, `help?`) were left out.
+    """The Python of a cell, as IPython makes it, and how many lines belong to a cell magic and were left out.
+
+    Line magics and shell commands become calls of `get_ipython()`; what `%%time` and `%time` measure is Python.
 
     Example:
-        >>> plain("%matplotlib inline\\nx = 1")
-        ('\\nx = 1', 1)
+        >>> plain("%%time\\nx = 1"), plain("%%bash\\nls")
+        (('x = 1', 0), ('', 2))
     """
-    lines = source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    if lines[0].lstrip().startswith("%%"):
-        return "", len(lines)
-    kept = ["" if line.lstrip().startswith(("%", "!", "?")) or line.rstrip().endswith("?") else line for line in lines]
-    if "\n".join(kept) == "\n".join(lines) or _parses("\n".join(lines)):  # a line of a string, or a % b over two lines
-        return "\n".join(lines), 0
-    return "\n".join(kept), sum(a != b for a, b in zip(kept, lines, strict=True))
+    text = source.replace("\r\n", "\n").replace("\r", "\n")
+    if _parses(text):
+        return text, 0
+    if magic := re.match(r"\s*%%(\w+)[^\n]*\n?", text):
+        return plain(text[magic.end() :]) if magic[1] in MEASURING else ("", text.count("\n") + 1)
+    text = re.sub(r"(?m)^(\s*)%time[ \t]+(?=\S)", r"\1", text)
+    return TransformerManager().transform_cell(text).rstrip("\n"), 0
 
 
 def _parses(text: str) -> bool:
     try:
         ast.parse(text)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True
 
@@ -56,10 +63,10 @@ def statements(cells: list[str]) -> tuple[list[Statement], list[str]]:
     """The statements of all cells in their order, and notes about what does not parse or is not Python."""
     found, notes = [], []
     for number, source in enumerate(cells, 1):
-        text, skipped = plain(source)
-        if skipped:
-            notes.append(f"code cell {number}: {skipped} lines that are not Python were left out")
         try:
+            text, skipped = plain(source)
+            if skipped:
+                notes.append(f"code cell {number}: {skipped} lines that are not Python were left out")
             found += list(_statements(number, text))
         except (SyntaxError, ValueError, RecursionError, MemoryError, UnicodeError) as error:
             reason = error.msg if isinstance(error, SyntaxError) else type(error).__name__

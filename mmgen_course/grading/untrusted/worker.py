@@ -36,6 +36,19 @@ def serve(channel: socket.socket) -> None:
             protocol.send(channel, {"id": question["id"], "state": "error", "reason": str(error), "notes": []})
 
 
+class NoShell:
+    """What `get_ipython()` gives a notebook here: magics do nothing, and shell commands print no line."""
+
+    def run_line_magic(self, *arguments: Any) -> None:
+        """Do nothing, as all that a magic changes is what a reader sees."""
+
+    run_cell_magic = system = run_line_magic
+
+    def getoutput(self, command: str) -> list[str]:
+        """The lines that a shell command printed: none."""
+        return []
+
+
 class Notebook:
     """The learner's cells, of which those have run that the questions so far needed."""
 
@@ -43,6 +56,7 @@ class Notebook:
         self.found, self.notes = statements(cells)
         self.run: set[int] = set()
         self.module = ModuleType("__main__")
+        self.module.__dict__.update(get_ipython=NoShell, display=lambda *values, **options: None)
         self.problems: dict[str, str] = {}
         sys.modules["__main__"] = self.module
 

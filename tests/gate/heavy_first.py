@@ -33,27 +33,34 @@ HEAVY = {
     "tests/test_text_to_image_benchmark.py": 20,
     "tests/test_vae_recipes.py": 20,
 }
+IN_LAB = "tests/browser/test_lessons_in_lab.py"
 SHOWN = 10  # seconds from which a group is printed
 LIGHT = 1
 
 
 def group(test: str) -> str:
-    """What runs in one go on one worker: all tests of the book, of one lesson in a browser, or of one file.
+    """What runs in one go on one worker: all tests of the book, of one lesson, or of one file.
 
     Example:
         >>> group("tests/book/test_book.py::test_links")
         'tests/book'
         >>> group("tests/browser/test_lessons_in_lab.py::test_bars[01_images]")
-        'tests/browser/test_lessons_in_lab.py[01_images]'
+        'notebooks/01_images.ipynb'
         >>> group("notebooks/01_images.ipynb::Cell 7")
         'notebooks/01_images.ipynb'
     """
     path, _, name = test.partition("::")
     if path.startswith("tests/book/"):
         return "tests/book"  # it is built once, and who waits for it does nothing else
-    if path == "tests/browser/test_lessons_in_lab.py":
-        return path + name[name.find("[") :] if "[" in name else test
+    if path == IN_LAB and "[" in name:
+        return f"notebooks/{name[name.find('[') + 1 : -1]}.ipynb"  # the page shows the kernel in which nbval has run it
     return path
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let JupyterLab show a lesson after nbval has run it."""
+    items.sort(key=lambda item: item.nodeid.startswith(IN_LAB))
 
 
 def weight(group: str) -> float:

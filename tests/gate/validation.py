@@ -3,16 +3,18 @@
 nbval itself compares the texts that each cell gives; it skips pictures, metadata and widgets, and knows no source. So
 every message that it has from the kernel also goes to nbclient, which makes of them the executed notebook that
 `make notebooks` would write. When the last cell has run, one more test compares this notebook with the committed one.
+The kernel of a lesson then lives on until the next notebook: JupyterLab's tests look at what it has made (`executed`).
 
 The package is imported in functions: pytest's options, which check the shapes in its signatures, come after plugins.
 """
 
+import copy
 import os
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from queue import Empty
@@ -98,6 +100,38 @@ class Kernel(RunningKernel):
                     raise
 
 
+def environment_of(path: Path) -> dict[str, str]:
+    """What the kernel of a notebook gets on top of what every kernel gets."""
+    return {"PYTHONPATH": str(OFFLINE), "PYTHONHASHSEED": SEEDS["solutions" if is_solved(path) else "learner"]}
+
+
+LIVING: dict[Path, "Record"] = {}  # the last notebook, if all its cells have run
+
+
+@contextmanager
+def executed(path: Path) -> Iterator[tuple[NotebookNode, Kernel]]:
+    """A lesson's notebook with its outputs, and the living kernel that gave them: nbval's, if it has just run it."""
+    record = LIVING.pop(path, None)
+    with ExitStack() as stack:
+        if record is None:
+            kernel = Kernel("python3", path.parent, environment_of(path))
+            stack.callback(kernel.stop)
+            record = Record(path, kernel)
+            record.run()
+        else:
+            stack.callback(record.kernel.stop)
+        yield record.shown(), record.kernel
+
+
+def end_the_living() -> None:
+    while LIVING:
+        LIVING.popitem()[1].kernel.stop()
+
+
+def pytest_sessionfinish() -> None:
+    end_the_living()
+
+
 class Notebook(IPyNbFile):
     """A committed notebook: a test for each cell, which is nbval's, and one for the whole."""
 
@@ -109,18 +143,18 @@ class Notebook(IPyNbFile):
         yield Whole.from_parent(self, name="Whole")
 
     def setup(self) -> None:
+        end_the_living()
         self.log = tempfile.NamedTemporaryFile(prefix="offline-")  # noqa: SIM115 - it is closed by teardown
-        environment = {
-            "PYTHONPATH": str(OFFLINE),
-            "OFFLINE_LOG": self.log.name,
-            "PYTHONHASHSEED": SEEDS["solutions" if is_solved(self.path) else "learner"],
-        }
+        environment = environment_of(self.path) | {"OFFLINE_LOG": self.log.name}
         self.kernel = Kernel(self.nb.metadata.kernelspec.name, self.path.parent, environment)
         self.setup_sanitize_files()
         self.record = Record(self.path, self.kernel)
 
     def teardown(self) -> None:
-        super().teardown()
+        if self.kernel and self.kernel.is_alive() and not is_solved(self.path):
+            LIVING[self.path] = self.record
+        else:
+            super().teardown()
         if self.log:
             self.log.close()
 
@@ -209,13 +243,29 @@ class Record:
             with suppress(CellExecutionComplete):
                 self.client.process_message(message, self.notebook.cells[self.place], self.place)
 
+    def run(self) -> None:
+        """Run all code cells."""
+        for cell in self.notebook.cells:
+            if cell.cell_type == "code":
+                self.begin(cell.id)
+                request, idle = self.kernel.execute_cell_input(cell.source), False
+                while not idle:
+                    message = self.kernel.get_message("iopub", PATIENCE)
+                    self.take(message)
+                    idle = message["content"].get("execution_state") == "idle"
+                    idle = idle and message["parent_header"].get("msg_id") == request
+
+    def shown(self) -> NotebookNode:
+        """The notebook as the kernel has left it, with the names that it knows its widgets by."""
+        self.client.set_widgets_metadata()
+        return copy.deepcopy(self.notebook)
+
     def settled(self) -> NotebookNode:
         """The notebook as it would have been written, and read again; LessonError if it would not have been."""
         from tools.lessons.build import check_leaks
         from tools.lessons.outputs import settle, to_bytes
 
-        self.client.set_widgets_metadata()
-        written = settle(self.notebook, self.lesson)
+        written = settle(self.shown(), self.lesson)
         if not self.solved:
             check_leaks(written, self.lesson, self.course)
         return nbformat.reads(to_bytes(written).decode(), as_version=4)

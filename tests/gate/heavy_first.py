@@ -12,7 +12,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 # seconds, about, as `--durations=1` prints them below its list; what is not here takes less, or starts when it may
 HEAVY = {
-    "tests/book": 200,
+    "tests/book/test_access.py": 200,  # builds the book, first of all; who begins another of its files would wait
     "tests/test_contributing.py": 80,
     "tests/equations/test_ledger.py": 60,
     "tests/attacks": 60,
@@ -22,6 +22,7 @@ HEAVY = {
     "notebooks/solutions/10_text_to_image.ipynb": 40,
     "tests/browser/test_lessons_in_lab.py": 35,
     "tests/browser": 30,
+    "tests/book": 30,
     "tests/test_walk.py": 30,
     "notebooks": 25,
     "notebooks/solutions": 25,
@@ -38,19 +39,17 @@ LIGHT = 1
 
 
 def group(test: str) -> str:
-    """What runs in one go on one worker: all tests of the book, of one lesson in a browser, or of one file.
+    """What runs in one go on one worker: all tests of one lesson in a browser, or of one file.
 
     Example:
         >>> group("tests/book/test_book.py::test_links")
-        'tests/book'
+        'tests/book/test_book.py'
         >>> group("tests/browser/test_lessons_in_lab.py::test_bars[01_images]")
         'tests/browser/test_lessons_in_lab.py[01_images]'
         >>> group("notebooks/01_images.ipynb::Cell 7")
         'notebooks/01_images.ipynb'
     """
     path, _, name = test.partition("::")
-    if path.startswith("tests/book/"):
-        return "tests/book"  # it is built once, and who waits for it does nothing else
     if path == "tests/browser/test_lessons_in_lab.py":
         return path + name[name.find("[") :] if "[" in name else test
     return path

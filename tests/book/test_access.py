@@ -1,4 +1,4 @@
-"""The book for readers who do not see, see few colours, or use no mouse: what axe-core says of each page, and more.
+"""Each page in a browser, and for readers who do not see, see few colours, or use no mouse: what axe-core says of it.
 
 axe-core (`vendor` fetches it, the book has none of it) runs in Chromium on the pages as a reader has them: light,
 dark and narrow, every fold open, every formula drawn.
@@ -89,12 +89,18 @@ class Drawn:
     """What one visit to a page, which draws every formula of it, has to say.
 
     Attributes:
+        noise: errors and warnings of the browser, and requests that failed or left this machine.
+        undrawn: formulas that MathJax cannot read.
+        overhang: pixels by which the page is wider than a narrow window.
         complaints: of axe, on the page light, dark and narrow.
         formulas: of each whether its drawing is hidden from a screen reader, what is heard instead, and "block" where
             it stands by itself.
         places: for formulas, in the file.
     """
 
+    noise: list[str]
+    undrawn: int
+    overhang: int
     complaints: list[str]
     formulas: list[tuple[str, str, str]]
     places: int
@@ -105,11 +111,21 @@ def visits(folder: Path, browser: Browser) -> dict[Path, Drawn]:
     """Every page of the book, visited once."""
     [axe] = vendor(AXE)
     page = browser.new_page(reduced_motion="reduce")
+    noise: list[str] = []
+    page.on("console", lambda said: noise.append(said.text) if said.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: noise.append(str(error)))
+    page.on("requestfailed", lambda request: noise.append(f"failed: {request.url}"))
+    page.on("request", lambda request: noise.append(request.url) if request.url.startswith("http") else None)
     found = {}
     for file in sorted(folder.glob("*.html")):
+        noise.clear()
         page.emulate_media(color_scheme="light")
-        page.set_viewport_size(WIDE)
+        page.set_viewport_size(NARROW)
         opened(page, file)
+        undrawn = page.locator("[data-mjx-error]").count()
+        overhang = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        heard = noise.copy()  # axe has not begun
+        page.set_viewport_size(WIDE)
         formulas = page.locator("mjx-container").evaluate_all(
             """(drawn) => drawn.map((formula) => [
                 formula.querySelector("svg").getAttribute("aria-hidden"),
@@ -127,10 +143,19 @@ def visits(folder: Path, browser: Browser) -> dict[Path, Drawn]:
         page.set_viewport_size(NARROW)
         colours = {"color-contrast": {"enabled": False}}  # as on a wide page
         said += [f"narrow: {complaint}" for complaint in complaints(page, rules=colours)]
-        found[file] = Drawn(said, formulas, places)
+        found[file] = Drawn(heard, undrawn, overhang, said, formulas, places)
     page.close()
     assert found
     return found
+
+
+def test_pages_stay_quiet_and_local_in_a_browser_and_draw_every_formula(visits: dict[Path, Drawn]) -> None:
+    for file, visit in visits.items():
+        assert (r"\(" in file.read_text(encoding="utf-8")) <= (visit.places > 0), file.name
+        assert len(visit.formulas) == visit.places, file.name
+        assert visit.undrawn == 0, file.name
+        assert visit.overhang <= 0, f"{file.name} is too wide"
+        assert not visit.noise, file.name
 
 
 def test_axe_has_nothing_serious_against_any_page_light_dark_or_narrow(visits: dict[Path, Drawn]) -> None:

@@ -69,7 +69,8 @@ def draw_all(notebooks: Mapping[str, NotebookNode], cache: Path) -> dict[str, Pa
         cache.mkdir(parents=True, exist_ok=True)
         os.environ.update(ENVIRONMENT)
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["tools.book.explorers", "mmgen_course.pipeline"])  # PyTorch is imported once
+        # PyTorch is imported once, with what its optimisers and torchvision would import in each process for seconds
+        context.set_forkserver_preload(["tools.book.explorers", "mmgen_course.pipeline", "torch._dynamo"])
         with ProcessPoolExecutor(2, context, max_tasks_per_child=1) as pool:
             drawn = pool.map(draw, undrawn, [codes[name] for name in undrawn], undrawn.values())
             list(tqdm(drawn, "explorers", len(undrawn)))
@@ -198,13 +199,21 @@ def _values(control: ipywidgets.ValueWidget) -> Iterable[Any]:
 def _webp(drawn: Tensor | Figure) -> bytes:
     """A picture as a WebP file: an image pixel for pixel, a figure as wide as the page."""
     lossless = not isinstance(drawn, Figure)
-    data = show.png(drawn) if isinstance(drawn, Figure) else show.image_png(drawn)
-    picture = PIL.Image.open(io.BytesIO(data)).convert("RGB")
+    picture = PIL.Image.open(io.BytesIO(show.image_png(drawn))) if lossless else _pixels(drawn)
+    picture = picture.convert("RGB")
     if picture.width > WIDTH:
         picture = picture.resize((WIDTH, round(picture.height * WIDTH / picture.width)), PIL.Image.Resampling.LANCZOS)
     file = io.BytesIO()
     picture.save(file, "WEBP", lossless=lossless, quality=80)
     return file.getvalue()
+
+
+def _pixels(figure: Figure) -> PIL.Image.Image:
+    """A figure as `show.png` draws it, without packing its pixels only to unpack them again."""
+    file = io.BytesIO()
+    with mpl.rc_context(show.STYLE):
+        figure.savefig(file, dpi=show.DPI, bbox_inches="tight", pil_kwargs={"compress_level": 0})
+    return PIL.Image.open(file)
 
 
 def explorer_html(made: Mapping[str, Any], folder: str) -> str:

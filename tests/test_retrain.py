@@ -14,7 +14,6 @@ from tools import retrain
 from tools.retrain import corpus_words, main, stale, table
 
 
-
 @pytest.fixture(scope="module")
 def corpus() -> list[str]:
     return corpus_words()

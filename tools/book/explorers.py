@@ -199,21 +199,13 @@ def _values(control: ipywidgets.ValueWidget) -> Iterable[Any]:
 def _webp(drawn: Tensor | Figure) -> bytes:
     """A picture as a WebP file: an image pixel for pixel, a figure as wide as the page."""
     lossless = not isinstance(drawn, Figure)
-    picture = PIL.Image.open(io.BytesIO(show.image_png(drawn))) if lossless else _pixels(drawn)
-    picture = picture.convert("RGB")
+    data = show.png(drawn) if isinstance(drawn, Figure) else show.image_png(drawn)
+    picture = PIL.Image.open(io.BytesIO(data)).convert("RGB")
     if picture.width > WIDTH:
         picture = picture.resize((WIDTH, round(picture.height * WIDTH / picture.width)), PIL.Image.Resampling.LANCZOS)
     file = io.BytesIO()
     picture.save(file, "WEBP", lossless=lossless, quality=80)
     return file.getvalue()
-
-
-def _pixels(figure: Figure) -> PIL.Image.Image:
-    """A figure as `show.png` draws it, without packing its pixels only to unpack them again."""
-    file = io.BytesIO()
-    with mpl.rc_context(show.STYLE):
-        figure.savefig(file, dpi=show.DPI, bbox_inches="tight", pil_kwargs={"compress_level": 0})
-    return PIL.Image.open(file)
 
 
 def explorer_html(made: Mapping[str, Any], folder: str) -> str:

@@ -10,8 +10,6 @@ The package is imported in functions: pytest's options, which check the shapes i
 
 import copy
 import os
-import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -22,10 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
+from kernels import end_servers, manager
 from nbclient import NotebookClient
 from nbclient.client import CellExecutionComplete
 from nbformat import NotebookNode
-from nbval.kernel import RunningKernel, start_new_kernel
+from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile
 
 if TYPE_CHECKING:
@@ -36,6 +35,7 @@ OFFLINE = Path(__file__).resolve().parents[1] / "offline"
 # a new one each time, so that no lesson may depend on it
 SEEDS = {"learner": "0", "solutions": "1"}
 PATIENCE = 300  # seconds for one message of a living kernel, on the busiest machine
+REACH_OUT = "__import__('socket').create_connection(('192.0.2.1', 80), 1)"  # an address that is nobody's (RFC 5737)
 STALE = "run `make notebooks`"
 
 
@@ -66,21 +66,39 @@ def course_in(folder: Path) -> "Course":
 
 
 class Kernel(RunningKernel):
-    """nbval's kernel, started as `mmgen_course.notebooks.run.execute` starts one."""
+    """nbval's kernel, started with what `mmgen_course.notebooks.run.execute` starts one with."""
 
     def __init__(self, name: str, folder: Path, environment: dict[str, str]) -> None:
         from mmgen_course.notebooks.run import ENVIRONMENT, KERNEL_ARGUMENTS
 
         self.request = ""  # the id of the last one to run a cell
-        self.km, self.kc = start_new_kernel(
-            PATIENCE,
-            name,
-            stderr=subprocess.DEVNULL,
+        self.km = manager(name)
+        self.km.start_kernel(
             cwd=str(folder),
             env=os.environ | ENVIRONMENT | environment,
             extra_arguments=[*KERNEL_ARGUMENTS, "--HistoryManager.hist_file=:memory:"],
         )
+        self.kc = self.km.client()
+        self.kc.start_channels()
+        self.kc.wait_for_ready(PATIENCE)
         self._ensure_iopub_up()
+
+    def cpu_seconds(self) -> float:
+        """That it has computed so far, and that the imports would have taken it which it found done."""
+        import psutil
+
+        from mmgen_course.notebooks.run import cpu_seconds_of
+
+        provisioner = self.km.provisioner
+        return cpu_seconds_of(psutil.Process(provisioner.pid)) + provisioner.server.cpu_seconds
+
+    def says(self, expression: str) -> str:
+        """What the kernel makes of an expression, or its error."""
+        request = self.kc.execute("", silent=True, user_expressions={"asked": expression})
+        while (reply := self.get_message("shell", PATIENCE))["parent_header"].get("msg_id") != request:
+            pass
+        asked = reply["content"]["user_expressions"]["asked"]
+        return asked["evalue"] if asked["status"] == "error" else asked["data"]["text/plain"]
 
     def execute_cell_input(self, cell_input: str, allow_stdin: bool | None = None) -> str:
         # nbval keeps no history, and so no numbers beside the cells
@@ -130,12 +148,11 @@ def end_the_living() -> None:
 
 def pytest_sessionfinish() -> None:
     end_the_living()
+    end_servers()
 
 
 class Notebook(IPyNbFile):
     """A committed notebook: a test for each cell, which is nbval's, and one for the whole."""
-
-    log = None
 
     def collect(self) -> Iterator[pytest.Item]:
         for cell in super().collect():
@@ -144,9 +161,7 @@ class Notebook(IPyNbFile):
 
     def setup(self) -> None:
         end_the_living()
-        self.log = tempfile.NamedTemporaryFile(prefix="offline-")  # noqa: SIM115 - it is closed by teardown
-        environment = environment_of(self.path) | {"OFFLINE_LOG": self.log.name}
-        self.kernel = Kernel(self.nb.metadata.kernelspec.name, self.path.parent, environment)
+        self.kernel = Kernel(self.nb.metadata.kernelspec.name, self.path.parent, environment_of(self.path))
         self.setup_sanitize_files()
         self.record = Record(self.path, self.kernel)
 
@@ -155,8 +170,6 @@ class Notebook(IPyNbFile):
             LIVING[self.path] = self.record
         else:
             super().teardown()
-        if self.log:
-            self.log.close()
 
     def get_kernel_message(self, timeout: float | None = None, stream: str = "iopub") -> dict:
         message = super().get_kernel_message(timeout, stream)
@@ -190,21 +203,17 @@ class Whole(pytest.Item):
         committed = nbformat.read(path, as_version=4)
         committed.metadata.get("mmgen", {}).pop("made", None)  # the hashes by which the build knows whether to execute
         compare(self.parent.record.settled(), committed)
-        blocked = Path(self.parent.log.name).read_text().count("ipykernel_launcher")
-        assert blocked == 1, f"{blocked} kernels of this notebook were kept offline, not 1"
+        assert self.parent.kernel.says(REACH_OUT) == "blocked: lessons run offline"
         self.write_down_the_cost()
 
     def write_down_the_cost(self) -> None:
         """For `make budget`: what this one execution of the gate took."""
-        import psutil
-
-        from mmgen_course.notebooks.run import ROOT, cpu_seconds_of
+        from mmgen_course.notebooks.run import ROOT
         from tools.budget import spent
 
         if not self.path.is_relative_to(ROOT / "notebooks"):
             return  # a notebook of a test of this file
-        kernel = psutil.Process(self.parent.kernel.km.provisioner.pid)
-        spent("solutions" if is_solved(self.path) else "lesson", self.path.stem, cpu_seconds_of(kernel))
+        spent("solutions" if is_solved(self.path) else "lesson", self.path.stem, self.parent.kernel.cpu_seconds())
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo) -> str:
         known = excinfo.errisinstance((AssertionError, ValueError))

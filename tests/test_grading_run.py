@@ -243,6 +243,7 @@ def test_a_dask_worker_that_is_killed_costs_no_result(school, tmp_path):
     assert len(outcomes) == len(EXPECTED)  # none twice
 
 
-def test_a_scheduler_that_is_not_there_is_an_error_in_a_sentence(school, tmp_path):
+def test_a_scheduler_that_is_not_there_is_an_error_in_a_sentence(school, tmp_path, monkeypatch):
+    monkeypatch.setattr("mmgen_course.grading.cluster.PATIENCE", 0.2)
     with pytest.raises(OSError, match="Timed out"):
         list(grade_with_dask("tcp://127.0.0.1:9", collect(school), Results(tmp_path)))

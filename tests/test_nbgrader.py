@@ -294,8 +294,16 @@ CLASS = [
 ]
 
 
-def test_a_new_gradebook_holds_what_nbgrader_would_have_written(tmp_path: Path) -> None:
-    assert write_gradebook(CLASS, gradebook(tmp_path)) == []
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a gradebook that we began, to be copied."""
+    folder = tmp_path_factory.mktemp("ours")
+    assert write_gradebook(CLASS, gradebook(folder)) == []
+    return folder
+
+
+def test_a_new_gradebook_holds_what_nbgrader_would_have_written(ours: Path, tmp_path: Path) -> None:
+    shutil.copy(ours / "gradebook.db", tmp_path)
     assert scores(gradebook(tmp_path), "alice") == POINTS
     assert scores(gradebook(tmp_path), "bob") == BOBS
     assert scores(gradebook(tmp_path), "carol") == dict.fromkeys(POINTS, 0)
@@ -307,8 +315,8 @@ def test_a_new_gradebook_holds_what_nbgrader_would_have_written(tmp_path: Path) 
     assert not any("secret" in str(row) for row in rows(tmp_path))
 
 
-def test_written_twice_the_rows_are_the_same(tmp_path: Path) -> None:
-    write_gradebook(CLASS, gradebook(tmp_path))
+def test_written_twice_the_rows_are_the_same(ours: Path, tmp_path: Path) -> None:
+    shutil.copy(ours / "gradebook.db", tmp_path)
     before = list(rows(tmp_path))
     assert write_gradebook(CLASS, gradebook(tmp_path)) == []
     assert list(rows(tmp_path)) == before
@@ -371,9 +379,11 @@ def test_in_a_gradebook_of_nbgrader_our_scores_replace_its_own_and_a_graders_sta
     assert after == before | {"grade": before["grade"] + more, "comment": before["comment"] + more}
 
 
-def test_nbgrader_goes_on_with_a_gradebook_that_we_began(classroom: Path, tmp_path: Path) -> None:
-    shutil.copytree(classroom / "source", tmp_path / "source")
-    write_gradebook(CLASS, gradebook(tmp_path))
+def test_nbgrader_goes_on_with_a_gradebook_that_we_began(ours: Path, tmp_path: Path) -> None:
+    source = tmp_path / f"source/{LESSON}/{LESSON}.ipynb"
+    source.parent.mkdir(parents=True)
+    shutil.copy(ROOT / f"notebooks/solutions/{LESSON}.ipynb", source)
+    shutil.copy(ours / "gradebook.db", tmp_path)
     nbgrader(["generate_assignment", LESSON, f"--course-dir={tmp_path}"], home=tmp_path)
     assert answers(tmp_path / f"release/{LESSON}/{LESSON}.ipynb").keys() == EXERCISES.keys()
     assert scores(gradebook(tmp_path), "bob") == BOBS

@@ -36,15 +36,21 @@ HEAVY = {
     "tests/test_build_lessons.py": 25,
     "tests/test_cli.py": 25,
     "tests/test_cli_grade.py": 25,
-    "tests/test_gan_recipes.py": 25,
+    "tests/test_gan_recipes.py": 60,
     "tests/test_gate.py": 25,
     "tests/test_grounding.py": 25,
-    "tests/test_skips.py": 25,
+    "tests/test_skips.py": 30,
     "tests/test_train_parallel.py": 25,
     "tests/equations/test_ledger.py": 20,
     "tests/test_corpus.py": 20,
     "tests/test_kills.py": 20,
     "tests/test_walk.py": 20,
+    "tests/test_gan.py": 20,
+    "tests/test_scenes_draw.py": 20,
+    "tests/test_recipes.py": 20,
+    "tests/test_project.py": 20,
+    "tests/test_preprocess_image.py": 20,
+    "tests/test_wheel.py": 20,
 }
 IN_LAB = "tests/browser/test_lessons_in_lab.py"
 SHOWN = 10  # seconds from which a group is printed

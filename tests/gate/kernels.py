@@ -127,7 +127,7 @@ def serve(channel: socket.socket) -> None:
         importlib.import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who ends is gone
     requests = channel.makefile()
-    channel.sendall(json.dumps({"cpu_seconds": time.process_time()}).encode() + b"\n")
+    channel.sendall(json.dumps({"cpu_seconds": sum(os.times()[:2])}).encode() + b"\n")
     for line in requests:
         asked = json.loads(line)
         child = os.fork()

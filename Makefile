@@ -30,7 +30,7 @@ book: env  ## render build/book/html from the notebooks; npm fetches its scripts
 	$(VENV)/python -m tools.book
 
 test: env  ## every test: unit, doctest, property, lessons, book, browser
-	$(VENV)/python -m pytest -n 2 --dist loadgroup
+	$(VENV)/python -m pytest -n 3 --dist loadgroup
 
 budget: env  ## what lessons, checks and pictures cost in seconds of the processor, and which of them too many
 	$(VENV)/python -m tools.budget

@@ -138,7 +138,7 @@ def test_sets_in_the_same_order_do_not_mislead_the_blocks():
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: unwrap(polynomial_kernel)(torch.zeros(2, 3), torch.zeros(2, 4)), r"\(2, 3\) and \(2, 4\)"),
+        (lambda: unwrap(polynomial_kernel)(torch.zeros(2, 3), torch.zeros(2, 4)), r"\(2, 3\) of .* and \(2, 4\)"),
         (lambda: mmd2(torch.zeros(1, 1), torch.zeros(2, 2), torch.zeros(1, 2)), "N, M >= 2"),
         (lambda: unwrap(mmd2)(torch.zeros(3, 3), torch.zeros(2, 2), torch.zeros(2, 2)), r"got \[\(3, 3\)"),
         (lambda: kid(torch.zeros(50, 2), torch.zeros(30, 2)), "got 20 groups for 30 rows"),

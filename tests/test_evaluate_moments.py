@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -139,7 +141,7 @@ def test_the_interval_is_a_jackknife_over_the_same_groups_computed_from_scratch(
     a, b = normal(41, 3, seed=seed), normal(37, 3, seed=seed + 1) + 1
     parts = [deal(each, groups, number) for number, each in enumerate((a, b))]
     without = [fid_compute(*(moments(torch.cat(part[:g] + part[g + 1 :])) for part in parts)) for g in range(groups)]
-    assert fid(a, b, groups)[1:] == pytest.approx(jackknife(fid_compute(moments(a), moments(b)), without))
+    assert fid(a, b, groups).estimate == pytest.approx(jackknife(fid_compute(moments(a), moments(b)), without))
 
 
 def test_the_value_does_not_depend_on_the_groups_and_the_order_of_rows_not_on_the_value():
@@ -174,3 +176,47 @@ def test_rows_in_order_do_not_mislead_the_interval():
 def test_what_cannot_be_measured_is_refused(call, said):
     with pytest.raises(ValueError, match=said):
         call()
+
+
+@settings(max_examples=15)
+@given(st.integers(40, 70), st.integers(38, 80), st.integers(0, 9))
+def test_there_is_an_interval_where_rows_outnumber_features_and_else_a_reason(rows, features, seed):
+    x, y = torch.randn(2, rows, features, generator=torch.Generator().manual_seed(seed))
+    distance = fid(x, y)
+    if rows - math.ceil(rows / 20) > features:
+        assert distance.low <= distance.corrected <= distance.high
+        assert "no interval" not in str(distance)
+    else:
+        assert math.isnan(distance.low)
+        assert math.isnan(distance.high)
+        assert f"no interval: {rows} rows" in str(distance)
+        assert f"{features} features" in str(distance)
+
+
+def test_the_interval_of_few_rows_would_miss_the_truth_and_that_of_more_holds_it():
+    generator = torch.Generator().manual_seed(0)
+
+    def held(rows, features):  # of 20 pairs of samples of one distribution, whose distance is 0
+        pairs = torch.randn(20, 2, rows, features, generator=generator)
+        whole = [jackknife_of(x, y) for x, y in pairs]
+        return sum(low <= 0 <= high for _, low, high in whole)
+
+    def jackknife_of(x, y):
+        parts = [list(deal(z, 20, seed)) for seed, z in enumerate((x, y))]
+        without = [
+            fid(*(torch.cat([part for i, part in enumerate(side) if i != g]) for side in parts), groups=2).value
+            for g in range(20)
+        ]
+        return jackknife(fid(x, y).value, without)
+
+    assert held(40, 90) <= 2
+    assert held(80, 8) >= 17
+
+
+def test_a_set_and_itself_have_no_interval_below_0():
+    x = torch.randn(400, 20, generator=torch.Generator().manual_seed(0))
+    assert (fid(x, x).value, fid(x, x).why) == (
+        0,
+        "it would lie wholly below 0, so the two sets are not independent samples",
+    )
+    assert math.isnan(fid(x, x).high)

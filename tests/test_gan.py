@@ -115,7 +115,8 @@ def test_the_optimal_discriminator_is_the_sigmoid_of_the_log_ratio_of_the_densit
 
 
 @unhurried
-@given(arrays("float64", (2, 5), elements=st.floats(0, 10)).filter(lambda a: (a.sum(1) > 0.1).all()))
+# 0, or large enough for SciPy, which divides by a mean and gets infinity where that is next to 0
+@given(arrays("float64", (2, 5), elements=st.just(0.0) | st.floats(1e-9, 10)).filter(lambda a: (a.sum(1) > 0.1).all()))
 def test_the_js_divergence_is_scipys_squared(weights):
     p, q = (torch.from_numpy(row / row.sum()) for row in weights)
     js = gan.js_divergence(p, q)

@@ -39,20 +39,27 @@ def scores(outcomes):
 EXPECTED = {f"student{i}": ("graded", 8 if i == 5 else 12, 12) for i in range(8)}
 
 
-@contained
-def test_a_class_is_graded_and_a_second_run_finds_all_results(school, tmp_path, monkeypatch):
-    results = Results(tmp_path)
-    assert scores(grade_all(collect(school), results, jobs=2)) == EXPECTED
-    assert scores(results.all()) == EXPECTED
-    monkeypatch.setattr(run, "outcome_of", None)  # nothing is asked again
-    assert scores(grade_all(collect(school), Results(tmp_path), jobs=2)) == EXPECTED
-
-
-@contained
-def test_no_process_outlives_the_grading(school, tmp_path):
+@pytest.fixture(scope="module")
+def graded(school, tmp_path_factory):
+    """The class graded by two sandboxes: where, what came of it, and the processes that are left of it."""
+    folder = tmp_path_factory.mktemp("graded")
     before = set(psutil.Process().children(recursive=True))
-    list(grade_all(collect(school), Results(tmp_path), jobs=2))
-    assert set(psutil.Process().children(recursive=True)) == before
+    outcomes = list(grade_all(collect(school), Results(folder), jobs=2))
+    return folder, outcomes, set(psutil.Process().children(recursive=True)) - before
+
+
+@contained
+def test_a_class_is_graded_and_a_second_run_finds_all_results(school, graded, monkeypatch):
+    folder, outcomes, _ = graded
+    assert scores(outcomes) == EXPECTED
+    assert scores(Results(folder).all()) == EXPECTED
+    monkeypatch.setattr(run, "outcome_of", None)  # nothing is asked again
+    assert scores(grade_all(collect(school), Results(folder), jobs=2)) == EXPECTED
+
+
+@contained
+def test_no_process_outlives_the_grading(graded):
+    assert graded[2] == set()
 
 
 COMMAND = "import sys; from mmgen_course.cli import main; sys.argv[0] = 'mmgen'; main()"
@@ -243,6 +250,7 @@ def test_a_dask_worker_that_is_killed_costs_no_result(school, tmp_path):
     assert len(outcomes) == len(EXPECTED)  # none twice
 
 
-def test_a_scheduler_that_is_not_there_is_an_error_in_a_sentence(school, tmp_path):
+def test_a_scheduler_that_is_not_there_is_an_error_in_a_sentence(school, tmp_path, monkeypatch):
+    monkeypatch.setattr("mmgen_course.grading.cluster.PATIENCE", 0.2)
     with pytest.raises(OSError, match="Timed out"):
         list(grade_with_dask("tcp://127.0.0.1:9", collect(school), Results(tmp_path)))

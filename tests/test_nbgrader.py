@@ -3,6 +3,7 @@
 import ast
 import csv
 import html
+import json
 import os
 import re
 import shutil
@@ -33,7 +34,21 @@ HINTS = [EXERCISES[name].misconceptions[0].hint for name in MISTAKEN]
 STUB = re.compile(r"( +)(?:# YOUR CODE HERE\n +)?raise NotImplementedError\(.*\)")  # nbgrader's, or ours
 
 
-def nbgrader(*arguments: str | Path, home: Path) -> str:
+# nbgrader is imported once, and each command gets a process of its own
+COMMANDS = """
+import json, os, sys
+from nbgrader.apps import nbgraderapp
+for words in json.loads(sys.argv[1]):
+    if not (child := os.fork()):
+        sys.argv[1:] = words
+        nbgraderapp.main()
+        sys.exit()
+    if os.waitpid(child, 0)[1]:
+        sys.exit(f"nbgrader {' '.join(words)} failed")
+"""
+
+
+def nbgrader(*commands: list[str | Path], home: Path) -> str:
     """Run nbgrader in the folder of the course, offline, as a teacher does; return all that it prints."""
     environment = os.environ | {
         "PATH": os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]]),
@@ -43,7 +58,8 @@ def nbgrader(*arguments: str | Path, home: Path) -> str:
     for ours in ("MMGEN_FAST", "MMGEN_PROGRESS"):  # they come from nbgrader_config.py
         del environment[ours]
     environment["MMGEN_DATA"] = str(home / "cache")
-    command = [sys.executable, "-m", "nbgrader", *map(str, arguments)]
+    words = json.dumps([list(map(str, command)) for command in commands])
+    command = [sys.executable, "-c", COMMANDS, words]
     done = subprocess.run(
         command, env=environment, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
     )
@@ -110,15 +126,14 @@ def classroom(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source.parent.mkdir(parents=True)
     shutil.copy(ROOT / f"notebooks/solutions/{LESSON}.ipynb", source)
     course = f"--course-dir={folder}"
-    nbgrader("generate_assignment", LESSON, course, home=folder)
+    nbgrader(["generate_assignment", LESSON, course], home=folder)
     released = folder / f"release/{LESSON}/{LESSON}.ipynb"
     others = [name for name in EXERCISES if name not in MISTAKEN]
     for student, right, mistaken in [("alice", list(EXERCISES), []), ("bob", others, MISTAKEN), ("carol", [], [])]:
         to = folder / f"submitted/{student}/{LESSON}/{LESSON}.ipynb"
         hand_in(released, to, right, mistaken, whole=student == "alice")
-    nbgrader("autograde", LESSON, course, home=folder)
-    nbgrader("generate_feedback", LESSON, course, home=folder)
-    nbgrader("export", f"--db={gradebook(folder)}", f"--to={folder / 'grades.csv'}", home=folder)
+    export = ["export", f"--db={gradebook(folder)}", f"--to={folder / 'grades.csv'}"]
+    nbgrader(["autograde", LESSON, course], ["generate_feedback", LESSON, course], export, home=folder)
     return folder
 
 
@@ -176,6 +191,14 @@ def test_the_exported_table_holds_the_sums(classroom: Path) -> None:
     assert rows == {"alice": (ALL, ALL), "bob": (sum(BOBS.values()), ALL), "carol": (0, ALL)}
 
 
+def test_the_lesson_as_it_is_runs_under_nbgrader_from_its_first_cell_to_its_last(classroom: Path) -> None:
+    cells = notebook(classroom / f"autograded/alice/{LESSON}/{LESSON}.ipynb").cells
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    assert len(code) == sum(cell.cell_type == "code" for cell in notebook(ROOT / f"notebooks/{LESSON}.ipynb").cells)
+    assert all(cell.execution_count for cell in code)
+    assert not [output for cell in code for output in cell.outputs if output.output_type == "error"]
+
+
 def text_of(classroom: Path, student: str) -> str:
     """What a student reads in the feedback, spaces collapsed."""
     page = (classroom / f"feedback/{student}/{LESSON}/{LESSON}.html").read_text(encoding="utf-8")
@@ -213,8 +236,8 @@ def test_validate_fails_on_wrong_answers_and_passes_on_right_ones(tmp_path: Path
     blank = ROOT / f"notebooks/{LESSON}.ipynb"
     others = [name for name in EXERCISES if name not in MISTAKEN]
     hand_in(blank, tmp_path / "1_wrong.ipynb", others, MISTAKEN)
-    hand_in(blank, tmp_path / "2_right.ipynb", list(EXERCISES), whole=True)
-    said = nbgrader("validate", tmp_path / "1_wrong.ipynb", tmp_path / "2_right.ipynb", home=tmp_path)
+    hand_in(blank, tmp_path / "2_right.ipynb", list(EXERCISES))  # for the whole lesson see Alice's
+    said = nbgrader(["validate", tmp_path / "1_wrong.ipynb", tmp_path / "2_right.ipynb"], home=tmp_path)
     failed, passed = said.split("Success! Your notebook passes all the tests.")
     assert "VALIDATION FAILED ON 2 CELL(S)!" in failed
     for name in MISTAKEN:
@@ -271,8 +294,16 @@ CLASS = [
 ]
 
 
-def test_a_new_gradebook_holds_what_nbgrader_would_have_written(tmp_path: Path) -> None:
-    assert write_gradebook(CLASS, gradebook(tmp_path)) == []
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a gradebook that we began, to be copied."""
+    folder = tmp_path_factory.mktemp("ours")
+    assert write_gradebook(CLASS, gradebook(folder)) == []
+    return folder
+
+
+def test_a_new_gradebook_holds_what_nbgrader_would_have_written(ours: Path, tmp_path: Path) -> None:
+    shutil.copy(ours / "gradebook.db", tmp_path)
     assert scores(gradebook(tmp_path), "alice") == POINTS
     assert scores(gradebook(tmp_path), "bob") == BOBS
     assert scores(gradebook(tmp_path), "carol") == dict.fromkeys(POINTS, 0)
@@ -284,8 +315,8 @@ def test_a_new_gradebook_holds_what_nbgrader_would_have_written(tmp_path: Path) 
     assert not any("secret" in str(row) for row in rows(tmp_path))
 
 
-def test_written_twice_the_rows_are_the_same(tmp_path: Path) -> None:
-    write_gradebook(CLASS, gradebook(tmp_path))
+def test_written_twice_the_rows_are_the_same(ours: Path, tmp_path: Path) -> None:
+    shutil.copy(ours / "gradebook.db", tmp_path)
     before = list(rows(tmp_path))
     assert write_gradebook(CLASS, gradebook(tmp_path)) == []
     assert list(rows(tmp_path)) == before
@@ -348,9 +379,11 @@ def test_in_a_gradebook_of_nbgrader_our_scores_replace_its_own_and_a_graders_sta
     assert after == before | {"grade": before["grade"] + more, "comment": before["comment"] + more}
 
 
-def test_nbgrader_goes_on_with_a_gradebook_that_we_began(classroom: Path, tmp_path: Path) -> None:
-    shutil.copytree(classroom / "source", tmp_path / "source")
-    write_gradebook(CLASS, gradebook(tmp_path))
-    nbgrader("generate_assignment", LESSON, f"--course-dir={tmp_path}", home=tmp_path)
+def test_nbgrader_goes_on_with_a_gradebook_that_we_began(ours: Path, tmp_path: Path) -> None:
+    source = tmp_path / f"source/{LESSON}/{LESSON}.ipynb"
+    source.parent.mkdir(parents=True)
+    shutil.copy(ROOT / f"notebooks/solutions/{LESSON}.ipynb", source)
+    shutil.copy(ours / "gradebook.db", tmp_path)
+    nbgrader(["generate_assignment", LESSON, f"--course-dir={tmp_path}"], home=tmp_path)
     assert answers(tmp_path / f"release/{LESSON}/{LESSON}.ipynb").keys() == EXERCISES.keys()
     assert scores(gradebook(tmp_path), "bob") == BOBS

@@ -26,7 +26,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LESSONS = [ROOT / "notebooks/source" / f"{name}.py" for name in lesson_names()]
 NAMES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md", "book/equations.md"]
 DOCUMENTS = [ROOT / name for name in NAMES]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = PYPROJECT["project"]
 REQUIREMENTS = (ROOT / "requirements.txt").read_text()
 PINS = [Requirement(pin) for pin in pins.pins(REQUIREMENTS)]
 
@@ -165,6 +166,15 @@ def test_importing_the_package_loads_no_other_package() -> None:
     code = "import sys, typing; before = set(sys.modules); import mmgen_course; print(*set(sys.modules) - before)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert loaded.split() == ["mmgen_course"]
+
+
+def test_shapes_in_signatures_are_checked_wherever_they_stand() -> None:
+    options = PYPROJECT["tool"]["pytest"]["ini_options"]["addopts"]
+    [checked] = [one.partition("=")[2].split(",")[:-1] for one in options if one.startswith("--jaxtyping-packages")]
+    shaped = [path for path in MODULES if "from jaxtyping import" in path.read_text()]
+    assert len(shaped) > 30
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in shaped}
+    assert [name for name in sorted(names) if not f"{name}.".startswith(tuple(f"{one}." for one in checked))] == []
 
 
 def test_every_public_function_and_class_has_a_docstring() -> None:

@@ -13,16 +13,19 @@ from mmgen_course.recipes import RECIPES, Recipe, card_path, read_card
 from tools import retrain
 from tools.retrain import corpus_words, main, stale, table
 
-WORDS = corpus_words()
+
+@pytest.fixture(scope="module")
+def corpus() -> list[str]:
+    return corpus_words()
 
 
-def test_of_what_ships_nothing_is_stale():
-    assert stale(RECIPES.values(), ROOT, WORDS) == []
+def test_of_what_ships_nothing_is_stale(corpus):
+    assert stale(RECIPES.values(), ROOT, corpus) == []
 
 
-def test_another_caption_word_makes_the_vectors_stale_and_all_that_reads_by_them():
-    words = [word.replace("scarlet", "vermilion") for word in WORDS]
-    assert words != WORDS
+def test_another_caption_word_makes_the_vectors_stale_and_all_that_reads_by_them(corpus):
+    words = [word.replace("scarlet", "vermilion") for word in corpus]
+    assert words != corpus
     todo = stale(RECIPES.values(), ROOT, words)
     vectors = RECIPES["words"].file
     assert [one.recipe.name for one in todo] == [
@@ -35,8 +38,8 @@ def test_another_caption_word_makes_the_vectors_stale_and_all_that_reads_by_them
     assert f"{len(todo)} to train: {sum(seconds) / 60:.1f} minutes, by their cards" in table(todo)
 
 
-def test_the_same_words_used_otherwise_make_the_vectors_stale():
-    [first, *_] = stale(RECIPES.values(), ROOT, [*WORDS[1:], WORDS[0]])
+def test_the_same_words_used_otherwise_make_the_vectors_stale(corpus):
+    [first, *_] = stale(RECIPES.values(), ROOT, [*corpus[1:], corpus[0]])
     assert (first.recipe.name, first.why) == ("words", "words are used more or less often")
 
 

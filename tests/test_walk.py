@@ -53,9 +53,12 @@ def test_the_walk_from_a_clone_to_a_picture_prints_its_seconds(repository):
 
 
 def test_a_walk_that_takes_too_long_and_one_that_stumbles_fail(repository, tmp_path):
-    result = walked(repository, "--limit", "0.01")
+    quick = tmp_path / "python"  # what draws does not matter here
+    quick.write_text(f'#!/bin/sh\ncp "{make_drawings.FILE}" mine.png\n')
+    quick.chmod(0o755)
+    result = walked(repository, "--limit", "0.001", "--python", str(quick))
     assert result.returncode == 1
-    assert "of 0.01 s that it may take" in result.stdout
+    assert "of 0.001 s that it may take" in result.stdout
     result = walked(tmp_path / "nowhere")
     assert result.returncode == 1
     assert "git clone failed" in result.stderr

@@ -23,7 +23,8 @@ else
     echo "make_env: installing with ${uv:-pip (no uv here; this takes a few minutes)}"
 fi
 if [ -n "$uv" ]; then
-    "$uv" pip install --quiet --python .venv/bin/python --require-hashes -r requirements.txt
+    # as pip does: else every kernel and worker compiles what it imports, and anew where nothing may be written
+    "$uv" pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes -r requirements.txt
     "$uv" pip install --quiet --python .venv/bin/python --no-deps --editable .
 else
     .venv/bin/python -m pip install --quiet --require-hashes -r requirements.txt

@@ -1,5 +1,6 @@
 """Writes files whole or not at all: to a temporary name first, which then takes the place of the file."""
 
+import errno
 import os
 import shutil
 import threading
@@ -28,7 +29,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield partial
         if partial.is_file():
             with partial.open("rb") as stream:
-                os.fsync(stream.fileno())
+                _sync(stream.fileno())
         partial.replace(path)
         _sync_folder(path.parent)
     finally:
@@ -40,8 +41,20 @@ def replacing(path: Path) -> Iterator[Path]:
 def _sync_folder(folder: Path) -> None:
     """Write a folder's list of names to the disk, so that a power cut does not undo a renaming; not on Windows."""
     if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(descriptor)
+            descriptor = os.open(folder, os.O_RDONLY)
+        except PermissionError:  # its names may not be read, and the file has its own already
+            return
+        try:
+            _sync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _sync(descriptor: int) -> None:
+    """Write to the disk, where that can be asked for: a folder of another machine (CIFS, some FUSE) says EINVAL."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):
+            raise

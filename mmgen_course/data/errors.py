@@ -104,6 +104,10 @@ class BadArchive(DataError):
 # ---- weights
 
 
+class CannotWrite(DataError):
+    """A file that could not be written; the one that it was to replace is whole."""
+
+
 class DamagedWeights(DataError):
     """A file that is no safetensors file, or one that was cut."""
 

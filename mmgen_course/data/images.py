@@ -8,7 +8,7 @@ import struct
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from mmgen_course.data.errors import (
     EmptyFile,
@@ -20,13 +20,23 @@ from mmgen_course.data.errors import (
 )
 
 MAX_PIXELS = 50_000_000  # 150 MB in RGB; the largest photographs of common cameras are below
+# orientation in EXIF -> what makes the picture upright
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 PNG_START = b"\x89PNG\r\n\x1a\n"
 
 
 def read_image(path: str | Path) -> Image.Image:
     """Read an image file as RGB, 8 bits a channel, upright.
 
-    - A rotation noted in EXIF is applied.
+    - A rotation noted in EXIF is applied; one that cannot be read is none, as in browsers.
     - Alpha, also of a palette, is laid over white.
     - Grey is repeated in the three channels; 16 bits keep their high byte, v // 256.
     - Palette, CMYK and other colour spaces are converted by Pillow, without a colour profile.
@@ -71,21 +81,43 @@ def _decode(data: bytes, path: Path) -> Image.Image:
             raise ZeroSizeImage(path, "at least 1 x 1 pixel", got, "Make or download it again.") from error
         got = f"{len(data):,} bytes of no known image format"
         raise NotAnImage(path, "an image", got, "See what it is; PNG and JPEG are sure to work.") from error
+    except ValueError as error:
+        if "MAX_TEXT" not in str(error):
+            raise _damaged(path, error) from error
+        expected = "at most 1 MB of text, or of a colour profile, beside the pixels"
+        remedy = "Strip both from the PNG, as `pngcrush -rem alla` and most editors do when they export one."
+        raise NotAnImage(path, expected, f"more ({error})", remedy) from error
     except Exception as error:  # on broken bytes the decoders raise a dozen types
-        fault = TruncatedImage if "truncated" in str(error).lower() else NotAnImage
-        got = f"a damaged one ({error})"
-        raise fault(path, "a whole image", got, "Copy or download it again.") from error
+        raise _damaged(path, error) from error
     return image
+
+
+def _damaged(path: Path, error: Exception) -> NotAnImage | TruncatedImage:
+    fault = TruncatedImage if "truncated" in str(error).lower() else NotAnImage
+    return fault(path, "a whole image", f"a damaged one ({error})", "Copy or download it again.")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The image turned and mirrored as EXIF says, if it says so."""
+    try:
+        noted = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # on broken bytes it raises a dozen types
+        noted = None
+    turn = TURNS.get(noted) if isinstance(noted, int) else None
+    return image if turn is None else image.transpose(turn)
 
 
 def _to_rgb(image: Image.Image, path: Path) -> Image.Image:
     """Any mode that Pillow reads, as upright RGB."""
-    image = ImageOps.exif_transpose(image)
+    image = _upright(image)
     if image.mode in ("I", "F"):
         expected = "8 or 16 bits a channel"
         raise UnknownRange(path, expected, f"32 (mode {image.mode!r})", "Save it with 8 bits a channel.")
     if image.mode.startswith("I;16"):
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        deep, clear = np.asarray(image), image.info.get("transparency")
+        image = Image.fromarray((deep >> 8).astype(np.uint8))
+        if clear is not None:  # one of 65,536 greys, of which 256 would look like it
+            image = Image.merge("LA", [image, Image.fromarray(np.where(deep == clear, 0, 255).astype(np.uint8))])
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")

@@ -7,13 +7,12 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from mmgen_course.data.atomic import replacing
-from mmgen_course.data.errors import DamagedWeights, MissingFile, WrongWeights
+from mmgen_course.data.errors import CannotWrite, DamagedWeights, MissingFile, WrongWeights
 
 ABOUT = "about"  # one key of metadata: safetensors writes several in no fixed order
 
@@ -42,7 +41,8 @@ def load_weights(model: nn.Module, path: str | Path) -> dict[str, object]:
     Raises:
         MissingFile: there is no such file.
         DamagedWeights: it is no safetensors file (a pickle, say), or it was cut.
-        WrongWeights: tensors are missing, left over, of another shape or type, or not finite; all are listed.
+        WrongWeights: tensors are missing, left over, of another shape or type, or not finite; all are listed. A buffer
+            may be infinite, as a mask of attention is; a parameter may not.
 
     Example:
         >>> load_weights(nn.Linear(2, 1), "no.safetensors")
@@ -50,7 +50,7 @@ def load_weights(model: nn.Module, path: str | Path) -> dict[str, object]:
         mmgen_course.data.errors.MissingFile: no.safetensors: expected weights, got no such file. Train them first.
     """
     got, about = read_tensors(path)
-    if faults := _faults(model.state_dict(), got):
+    if faults := _faults(model, got):
         raise WrongWeights(path, "the weights of this model", "faults", faults, "Give the file of this model.")
     model.load_state_dict(got)
     return about
@@ -59,8 +59,12 @@ def load_weights(model: nn.Module, path: str | Path) -> dict[str, object]:
 def write_tensors(tensors: Mapping[str, Tensor], path: str | Path, about: Mapping[str, object]) -> None:
     """Write tensors by name and a JSON note about them as one file, whole or not at all.
 
+    Raises:
+        CannotWrite: the disk is full, say; then the file is what it was.
+
     Example:
         >>> import tempfile
+        >>> import torch
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     write_tensors({"x": torch.ones(2)}, Path(folder, "x"), {"step": 3})
         ...     read_tensors(Path(folder, "x"))
@@ -69,8 +73,14 @@ def write_tensors(tensors: Mapping[str, Tensor], path: str | Path, about: Mappin
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial:
-        whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-        save_file(whole, partial, {ABOUT: json.dumps(about, sort_keys=True)})
+        # copies, because safetensors refuses tensors that share their storage, as tied weights do
+        whole = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
+        try:
+            save_file(whole, partial, {ABOUT: json.dumps(about, sort_keys=True)})
+        except SafetensorError as error:  # its word for what the disk says
+            kept = "what was there before is still there" if path.exists() else "nothing was written"
+            got = f"'{error}'; {kept}"
+            raise CannotWrite(path, "to write the weights", got, "Make room, or choose another folder.") from error
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, object]]:
@@ -92,7 +102,8 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, object]
     return got, about
 
 
-def _faults(wanted: Mapping[str, Tensor], got: Mapping[str, Tensor]) -> list[str]:
+def _faults(model: nn.Module, got: Mapping[str, Tensor]) -> list[str]:
+    wanted, buffers = model.state_dict(), {name for name, _ in model.named_buffers()}
     faults = [f"{name} missing" for name in wanted.keys() - got.keys()]
     faults += [f"{name} left over" for name in got.keys() - wanted.keys()]
     for name in wanted.keys() & got.keys():
@@ -100,6 +111,6 @@ def _faults(wanted: Mapping[str, Tensor], got: Mapping[str, Tensor]) -> list[str
         if (want.shape, want.dtype) != (value.shape, value.dtype):
             sizes = " for ".join(f"{tuple(one.shape)} {one.dtype}" for one in (value, want))
             faults.append(f"{name} {sizes}")
-        elif not torch.isfinite(value).all():
+        elif value.isnan().any() or (name not in buffers and value.isinf().any()):
             faults.append(f"{name} not finite")
     return sorted(faults)

@@ -58,7 +58,7 @@ def r_precision(similarity: Float[Tensor, "n m"], matches: Bool[Tensor, "n m"]) 
         matches: which candidates are right, such as those that were made from the caption.
 
     Raises:
-        ValueError: fewer than two queries, a query without a right candidate, or a NaN.
+        ValueError: fewer than two queries, a query without a right candidate, a NaN, or tables of two shapes.
 
     Source: as a metric of generated pictures T. Xu et al., "AttnGAN: Fine-Grained Text to Image Generation with
     Attentional Generative Adversarial Networks", CVPR 2018, section 4.
@@ -69,6 +69,9 @@ def r_precision(similarity: Float[Tensor, "n m"], matches: Bool[Tensor, "n m"]) 
         >>> r_precision(similarity, matches).value  # two of two, none of one
         0.5
     """
+    if similarity.shape != matches.shape or matches.dtype != torch.bool:
+        got = f"{tuple(similarity.shape)} and {tuple(matches.shape)} of {matches.dtype}"
+        raise ValueError(f"expected scores (N, M) and, for each, whether it is right; got {got}")
     if similarity.isnan().any() or not matches.any(dim=1).all():
         alone = (~matches.any(dim=1)).nonzero().flatten().tolist()
         raise ValueError(f"expected scores without NaN, and a right candidate for each query; none have {alone[:5]}")

@@ -14,19 +14,21 @@ from torch.nn.functional import adaptive_avg_pool2d
 from mmgen_course.features.classifier import SceneClassifier, load_classifier
 from mmgen_course.layers import in_batches
 
+READ_SIDE = 32  # pixels of a picture that the shipped classifier was trained on
+
 
 @torch.no_grad()
 def classifier_features(images: Float[Tensor, "n 3 32 32"]) -> Float[Tensor, "n 48"]:
     """What the trunk of the shipped classifier makes of each picture, mean over its places: what, but not where.
 
     Raises:
-        ValueError: no picture, or pixels that are not in [-1, 1].
+        ValueError: as for `check_pictures`, of 32 pixels a side.
 
     Example:
-        >>> classifier_features(torch.zeros(2, 3, 32, 32)).shape
+        >>> classifier_features(-torch.ones(2, 3, 32, 32)).shape
         torch.Size([2, 48])
     """
-    check_pictures(images)
+    check_pictures(images, READ_SIDE)
     return in_batches(shipped_classifier().trunk, images, of=500)
 
 
@@ -34,27 +36,42 @@ def coarse_pixels(images: Float[Tensor, "n c h w"], side: int = 4) -> Float[Tens
     """Each picture shrunk to `side` by `side` pixels, as one row: where it is light and coloured, and no network.
 
     Raises:
-        ValueError: no picture, or pixels that are not in [-1, 1].
+        ValueError: as for `check_pictures`.
 
     Example:
-        >>> coarse_pixels(torch.zeros(2, 3, 32, 32)).shape
+        >>> coarse_pixels(-torch.ones(2, 3, 32, 32)).shape
         torch.Size([2, 48])
     """
     check_pictures(images)
     return rearrange(adaptive_avg_pool2d(images, side), "n c h w -> n (c h w)")
 
 
-def check_pictures(images: Tensor) -> None:
+def check_pictures(images: Tensor, side: int | None = None) -> None:
     """Refuse what is no batch of pictures in [-1, 1].
 
+    A batch of which no pixel is below 0 is refused, too: so look pictures in [0, 1], and a metric of them is a number
+    that means nothing.
+
+    Args:
+        images: N pictures.
+        side: of colour pictures that must be so many pixels high and wide; without it any size is allowed.
+
     Raises:
-        ValueError: no picture, or pixels that are not in [-1, 1]; the message says what it got.
+        ValueError: no picture, another size, or pixels that are not in [-1, 1]; the message says what it got.
     """
-    if images.ndim != 4 or not len(images):
+    if images.ndim != 4 or not images.numel():
         raise ValueError(f"expected pictures (N, C, H, W), at least one; got {tuple(images.shape)}")
+    if side and images.shape[1:] != (3, side, side):
+        remedy = f"resize them, `preprocess.image.resize(images, {side})`"
+        raise ValueError(f"expected pictures (N, 3, {side}, {side}); got {tuple(images.shape)}: {remedy}")
+    if not images.is_floating_point():
+        raise ValueError(f"expected floats in [-1, 1]; got {images.dtype}: `to_tensor` and `normalise` make them")
     low, high = images.min().item(), images.max().item()
     if not (low >= -1.001 and high <= 1.001):  # a NaN fails both
         raise ValueError(f"expected pixels in [-1, 1]; got {low:.3g} to {high:.3g}: rescale them, or clamp(-1, 1)")
+    if low >= 0:
+        remedy = "of pictures in [0, 1] give `normalise(images)`, which is 2 * images - 1"
+        raise ValueError(f"expected pixels in [-1, 1], some below 0; got {low:.3g} to {high:.3g}: {remedy}")
 
 
 @cache

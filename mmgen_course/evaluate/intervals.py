@@ -67,12 +67,14 @@ def share(hits: Bool[Tensor, " n"]) -> Estimate:
     """The share of True among n independent answers, with Wilson's interval.
 
     Raises:
-        ValueError: no answer.
+        ValueError: no answer, or answers that are not boolean.
 
     Example:
         >>> print(share(torch.tensor([True, True, False, True])))
         0.75 [0.301, 0.954]
     """
+    if hits.dtype != torch.bool or hits.ndim != 1:
+        raise ValueError(f"expected n answers, True or False; got {tuple(hits.shape)} of {hits.dtype}: compare first")
     return wilson(int(hits.sum()), len(hits))
 
 
@@ -105,7 +107,7 @@ def jackknife(whole: float, without: Sequence[float]) -> Estimate:
         G T - (G - 1) mean(T_g), give or take t sqrt((G - 1) / G sum_g (T_g - mean)^2).
 
     Raises:
-        ValueError: fewer than two groups.
+        ValueError: fewer than two groups, or a statistic that is not finite.
 
     Source: M. H. Quenouille, "Notes on Bias in Estimation", 1956; J. W. Tukey, 1958.
 
@@ -117,8 +119,8 @@ def jackknife(whole: float, without: Sequence[float]) -> Estimate:
         3.5 [-0.71, 7.71]
         (None, None)
     """
-    if len(without) < 2:
-        raise ValueError(f"expected at least two groups to leave out; got {len(without)}")
+    if len(without) < 2 or not all(map(math.isfinite, (whole, *without))):
+        raise ValueError(f"expected finite statistics of at least two groups; got {whole} and {[*without][:5]}")
     groups, left_out = len(without), torch.tensor(without, dtype=torch.float64)
     corrected = groups * whole - (groups - 1) * left_out.mean().item()
     error = math.sqrt((groups - 1) / groups * (left_out - left_out.mean()).square().sum().item())

@@ -14,7 +14,7 @@ def polynomial_kernel(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> Float
     """k(x, y) = (x . y / d + 1)^3 of each row of x with each of y: it compares the first three moments.
 
     Raises:
-        ValueError: other numbers of features in x and y.
+        ValueError: other numbers of features in x and y, or features that are no floats.
 
     Source: Bińkowski et al. 2018.
 
@@ -22,8 +22,9 @@ def polynomial_kernel(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> Float
         >>> polynomial_kernel(torch.tensor([[1.0, 1.0]]), torch.tensor([[1.0, 1.0], [1.0, -1.0]]))
         tensor([[8., 1.]])
     """
-    if x.shape[1:] != y.shape[1:]:
-        raise ValueError(f"expected as many features in both; got {tuple(x.shape)} and {tuple(y.shape)}")
+    if x.shape[1:] != y.shape[1:] or not (x.is_floating_point() and y.is_floating_point()):
+        got = f"{tuple(x.shape)} of {x.dtype} and {tuple(y.shape)} of {y.dtype}"
+        raise ValueError(f"expected floats, as many features in both; got {got}")
     return (x @ y.mT / x.shape[1] + 1) ** 3
 
 

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mmgen_course.evaluate.image_features import check_pictures, shipped_classifier
+from mmgen_course.evaluate.image_features import READ_SIDE, check_pictures, shipped_classifier
 from mmgen_course.evaluate.intervals import Estimate, wilson
 from mmgen_course.features.classifier import SceneClassifier
 from mmgen_course.scenes import ATTRIBUTES, Scene, parse
@@ -66,8 +66,8 @@ def caption_match(
 
     Raises:
         UnknownWords: a `ValueError` that names the words of a caption that mean nothing.
-        ValueError: a caption that cannot be read, other numbers of pictures and captions, none, or pixels that are not
-            in [-1, 1].
+        ValueError: a caption that cannot be read, other numbers of pictures and captions, none, another size, or
+            pixels that are not in [-1, 1].
 
     Example:
         >>> from mmgen_course.scenes import render
@@ -88,11 +88,11 @@ def match_update(
     """Add a batch of pictures and captions to what was counted before (None: nothing); see `caption_match`.
 
     Example:
-        >>> counts = match_update(None, torch.zeros(2, 3, 32, 32), ["a star", "a red star"])
+        >>> counts = match_update(None, -torch.ones(2, 3, 32, 32), ["a star", "a red star"])
         >>> dict(zip(QUESTIONS, counts.total.tolist(), strict=True))["colour"]
         1
     """
-    check_pictures(images)
+    check_pictures(images, READ_SIDE)
     if len(images) != len(captions):
         raise ValueError(f"expected a caption for each picture; got {len(images)} and {len(captions)}")
     said = [parse(caption) for caption in captions]

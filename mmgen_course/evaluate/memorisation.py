@@ -67,7 +67,7 @@ def auc(a: Float[Tensor, " n"], b: Float[Tensor, " m"]) -> Estimate:
     """P(a < b) + P(a = b) / 2 over all pairs, with its interval: the area under the ROC curve.
 
     Raises:
-        ValueError: fewer than two numbers in either.
+        ValueError: fewer than two numbers in either, or a NaN.
 
     Source: E. R. DeLong, D. M. DeLong, D. L. Clarke-Pearson, "Comparing the Areas under Two or More Correlated Receiver
     Operating Characteristic Curves", Biometrics 44(3), 1988.
@@ -76,8 +76,7 @@ def auc(a: Float[Tensor, " n"], b: Float[Tensor, " m"]) -> Estimate:
         >>> auc(torch.tensor([1.0, 2.0]), torch.tensor([2.0, 3.0])).value
         0.875
     """
-    if min(len(a), len(b)) < 2:
-        raise ValueError(f"expected at least two numbers in each; got {len(a)} and {len(b)}")
+    _check_numbers(a, b)
     of_a, of_b = _above(a, b), 1 - _above(b, a)  # for each a the share of b above it; for each b that of a below it
     half = 1.96 * math.sqrt(of_a.var().item() / len(a) + of_b.var().item() / len(b))
     value = of_a.mean().item()
@@ -91,6 +90,9 @@ def mann_whitney(a: Float[Tensor, " n"], b: Float[Tensor, " m"]) -> float:
         (U - n m / 2) / sqrt(n m / 12 (N + 1 - sum (t^3 - t) / (N (N - 1)))) with N = n + m and ties of t numbers, 0 if
         all are equal; U counts pairs with a < b, ties half.
 
+    Raises:
+        ValueError: fewer than two numbers in either, or a NaN.
+
     Source: H. B. Mann, D. R. Whitney, "On a Test of Whether one of Two Random Variables is Stochastically Larger than
     the Other", 1947.
 
@@ -98,12 +100,19 @@ def mann_whitney(a: Float[Tensor, " n"], b: Float[Tensor, " m"]) -> float:
         >>> round(mann_whitney(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([4.0, 5.0, 6.0])), 2)
         1.96
     """
+    _check_numbers(a, b)
     n, m = len(a), len(b)
     tied = torch.cat([a, b]).unique(return_counts=True)[1].double()
     total = n + m
     variance = n * m / 12 * (total + 1 - ((tied**3 - tied).sum().item()) / (total * (total - 1)))
     u = _above(a, b).sum().item() * m
     return (u - n * m / 2) / math.sqrt(variance) if variance > 0 else 0.0
+
+
+def _check_numbers(a: Tensor, b: Tensor) -> None:
+    if min(len(a), len(b)) < 2 or a.isnan().any() or b.isnan().any():
+        unsortable = int(a.isnan().sum() + b.isnan().sum())
+        raise ValueError(f"expected at least two numbers in each; got {len(a)} and {len(b)}, {unsortable} of them NaN")
 
 
 def _above(a: Tensor, b: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 Mean and covariance are all that is kept, so features may come in batches. Derived in lesson 09_evaluation.
 """
 
+import math
 from collections.abc import Sequence
 from functools import reduce
 from itertools import accumulate
@@ -37,26 +38,38 @@ class Fid(NamedTuple):
     Attributes:
         value: of these samples, as it is published; too large on average, the more so the smaller the samples.
         corrected: without the part of the bias that falls like 1 / n.
-        low, high: the interval about the corrected value that holds the true distance with 95 % confidence.
+        low, high: the interval about the corrected value that holds the true distance with 95 % confidence; NaN where
+            there is none.
+        why: there is none, in words.
     """
 
     value: float
     corrected: float
     low: float
     high: float
+    why: str = ""
+
+    @property
+    def estimate(self) -> Estimate:
+        """The corrected value with its interval."""
+        return Estimate(self.corrected, self.low, self.high)
 
     def __float__(self) -> float:
         return self.value
 
     def __str__(self) -> str:
-        return f"{self.value:.3g}, corrected {Estimate(*self[1:])}"
+        interval = f"{self.corrected:.3g}, no interval: {self.why}" if self.why else self.estimate
+        return f"{self.value:.3g}, corrected {interval}"
 
 
 def fid(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"], groups: int = GROUPS) -> Fid:
     """The Fréchet distance between the Gaussians with the means and covariances of two sets of features.
 
     With Inception-v3's features it is called FID; here the features are whatever comes in. The interval leaves out
-    each of G groups of rows in turn, dealt at random but always alike.
+    each of G groups of rows in turn, dealt at random but always alike. It is that of two independent samples, each of
+    more rows than features even without a group: fewer rows have a singular covariance, the bias does not fall like
+    1 / n there, and an interval would miss the truth ten times of ten. Nor is there one wholly below 0, where no
+    distance is: a set and itself, or a part of it, are not independent.
 
     Args:
         a: features of N real pictures.
@@ -78,7 +91,14 @@ def fid(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"], groups: int = GROUPS) 
     parts = [[fid_update(None, part) for part in deal(x, groups, seed)] for seed, x in enumerate((a, b))]
     whole = fid_compute(*(reduce(merge, moments) for moments in parts))
     without = [fid_compute(real, generated) for real, generated in zip(*map(_without_each, parts), strict=True)]
-    return Fid(whole, *jackknife(whole, without))
+    corrected, low, high = jackknife(whole, without)
+    n, d = min(len(a), len(b)), a.shape[1]
+    why = ""
+    if n - math.ceil(n / groups) <= d:
+        why = f"{n} rows, less one group of {groups}, are not more than {d} features"
+    elif high < 0:
+        why = "it would lie wholly below 0, so the two sets are not independent samples"
+    return Fid(whole, corrected, math.nan, math.nan, why) if why else Fid(whole, corrected, low, high)
 
 
 def fid_update(moments: Moments | None, features: Float[Tensor, "n d"]) -> Moments:

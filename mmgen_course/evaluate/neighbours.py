@@ -105,6 +105,8 @@ def density_coverage(real: Rows, generated: Float[Tensor, "m d"], k: int = 5) ->
         >>> [round(estimate.value, 2) for estimate in density_coverage(real, generated, k=1)]
         [2.0, 0.67]
     """
+    if len(generated) < 2:
+        raise ValueError(f"expected at least two generated points, whose spread is the interval; got {len(generated)}")
     inside = distances(real, generated) <= radii(real, k)[:, None]  # (N, M)
     return DensityCoverage(_density(inside, k), share_inside(inside))
 

@@ -132,6 +132,8 @@ def _layout(path: Path, stream: BinaryIO) -> Layout:
             if len(second) < 2 * dim:  # or a wrong header would ask for any amount of memory
                 raise WrongDimension(path, 2, f"a word and {dim} numbers, as the header says", shown(second))
             return Layout(dim, len(first), promised)
+    if b"\t" in head:
+        raise WrongDimension(path, 1, "a word and numbers with spaces between them", f"a tab in {shown(head)}")
     dim = numbers_at_end(head.split(b" ")[1:])
     if not dim:
         raise WrongDimension(path, 1, "a word, a space and numbers", shown(head))

@@ -43,8 +43,8 @@ def attention(
         (tensor([[1., 2.]]), tensor([[1., 0.]]))
     """
     _check(q, k, v, mask)
-    # A = softmax(Q K^T / sqrt(d)), over the keys
-    scores = q @ k.mT / math.sqrt(q.shape[-1])  # (..., L, S)
+    # A = softmax(Q K^T / sqrt(d)), over the keys; Q is divided first: in half precision Q K^T may be too large
+    scores = q / math.sqrt(q.shape[-1]) @ k.mT  # (..., L, S)
     if mask is None:
         weights = scores.softmax(dim=-1)
     else:

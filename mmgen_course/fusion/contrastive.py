@@ -147,6 +147,8 @@ def ranks(similarity: Float[Tensor, "n m"], matches: Bool[Tensor, "n m"] | None 
         >>> ranks(torch.tensor([[0.9, 0.1], [0.9, 0.1]])), ranks(torch.zeros(3, 3))
         (tensor([1, 2]), tensor([3, 3, 3]))
     """
+    if not similarity.is_floating_point():
+        similarity = similarity.double()  # whole numbers have no infinity
     if similarity.isnan().any():
         raise ValueError(f"expected numbers to sort by; {int(similarity.isnan().sum())} similarities are NaN")
     if matches is None:

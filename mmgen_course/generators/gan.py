@@ -218,7 +218,8 @@ def r1_penalty(discriminator: Discriminator, real: Float[Tensor, "n *rest"]) -> 
 def spectral_norm(weight: Float[Tensor, "rows *columns"], steps: int = 30) -> Scalar:
     """The largest singular value of a matrix, by power iteration; a kernel (K, C, h, w) counts as K rows.
 
-    It starts from the longest row: the same result at every call. Its two vectors are constants to the gradient.
+    It starts near the longest row, the same at every call; not from it, for it may be orthogonal to the direction that
+    is sought. Its two vectors are constants to the gradient.
 
     Raises:
         ValueError: fewer than one step.
@@ -233,7 +234,8 @@ def spectral_norm(weight: Float[Tensor, "rows *columns"], steps: int = 30) -> Sc
         raise ValueError(f"expected at least one step of power iteration; got {steps}")
     w = rearrange(weight, "rows ... -> rows (...)")
     with torch.no_grad():
-        v = F.normalize(w[w.norm(dim=1).argmax()], dim=0)
+        aside = torch.randn(w.shape[1], generator=torch.Generator().manual_seed(0)).to(w)
+        v = F.normalize(w[w.norm(dim=1).argmax()], dim=0) + 0.1 * F.normalize(aside, dim=0)
         for _ in range(steps):
             u = F.normalize(w @ v, dim=0)
             v = F.normalize(w.mT @ u, dim=0)

@@ -16,6 +16,7 @@ from mmgen_course.grading.sandbox import Sandbox
 from mmgen_course.grading.submissions import Submission
 
 RETRIES = 3  # of a task whose Dask worker was lost
+PATIENCE = 20  # seconds for a scheduler to answer
 _here = threading.local()
 _testing = threading.Lock()
 _held: list[dict[str, str]] = []
@@ -53,7 +54,7 @@ def grade_with_dask(
     """
     from distributed import Client, as_completed
 
-    with Client(address, timeout=20) as client:
+    with Client(address, timeout=PATIENCE) as client:
         futures: dict[Any, Submission] = {}
         for submission in submissions:
             if done := results.done(key_of(submission, contained, seconds, lesson)):

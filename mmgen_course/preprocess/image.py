@@ -48,12 +48,13 @@ def to_image(tensor: Float[Tensor, "c h w"]) -> np.ndarray:
     Each value goes to the nearest of 256 levels, so `to_image(to_tensor(x))` is `x`, byte for byte.
 
     Raises:
-        ValueError: C is neither 3 nor 1, or a value lies outside [0, 1].
+        ValueError: C is neither 3 nor 1, a value lies outside [0, 1], or they are no floats.
 
     Example:
         >>> to_image(torch.tensor([[[0.0, 0.2, 1.0]]])).tolist()
         [[0, 51, 255]]
     """
+    _require_floats(tensor)
     if tensor.shape[0] not in (1, 3):
         raise ValueError(f"expected 3 channels or 1, got {tuple(tensor.shape)}: the layout is (C, H, W)")
     if not bool(((tensor >= 0) & (tensor <= 1)).all()):  # NaN is outside, too
@@ -73,7 +74,7 @@ def normalise(
     `mean` and `std` are one number, or one for each channel.
 
     Raises:
-        ValueError: a std is not positive, or there are neither one nor C numbers.
+        ValueError: a std is not positive, there are neither one nor C numbers, or the image is of whole numbers.
 
     Source: `torchvision.transforms.v2.functional.normalize`, which this equals.
 
@@ -81,6 +82,7 @@ def normalise(
         >>> normalise(torch.tensor([[[0.0, 0.5, 1.0]]]))
         tensor([[[-1.,  0.,  1.]]])
     """
+    _require_floats(image)
     return (image - _per_channel(mean, image)) / _positive(_per_channel(std, image))
 
 
@@ -94,12 +96,13 @@ def denormalise(
     It is exact up to the rounding of floats, and so exact in bytes: `to_image` of it gives the first picture.
 
     Raises:
-        ValueError: a std is not positive, or there are neither one nor C numbers.
+        ValueError: a std is not positive, there are neither one nor C numbers, or the image is of whole numbers.
 
     Example:
         >>> denormalise(torch.tensor([[[-1.0, 0.0, 1.0]]]))
         tensor([[[0.0000, 0.5000, 1.0000]]])
     """
+    _require_floats(image)
     return image * _positive(_per_channel(std, image)) + _per_channel(mean, image)
 
 
@@ -161,7 +164,7 @@ def resize(
     rounded down. Each new value is a weighted mean of old ones, so the range stays.
 
     Raises:
-        ValueError: a side would have less than one pixel.
+        ValueError: a side would have less than one pixel, or the image is of whole numbers.
 
     Source: `torchvision.transforms.v2.functional.resize`, bilinear, which this equals up to rounding. (With
     antialias, torch 2.15 fills a result of one column with copies of its first row; this does not.)
@@ -170,6 +173,7 @@ def resize(
         >>> resize(torch.rand(2, 3, 48, 64), 24).shape
         torch.Size([2, 3, 24, 32])
     """
+    _require_floats(image)
     height, width = _height_width(image, size)
     rows = resize_matrix(image.shape[-2], height, antialias).to(image)
     columns = resize_matrix(image.shape[-1], width, antialias).to(image)
@@ -183,7 +187,7 @@ def lowpass(image: Float[Tensor, "*batch c h w"], size: Size) -> Float[Tensor, "
     The sharp cut overshoots at edges, so the range may grow a little. `size` is as in `resize`.
 
     Raises:
-        ValueError: a side of `size` has less than one pixel.
+        ValueError: a side of `size` has less than one pixel, or the image is of whole numbers.
 
     Source: Ahmed, Natarajan and Rao, "Discrete Cosine Transform" (1974), IEEE Transactions on Computers C-23.
 
@@ -192,6 +196,7 @@ def lowpass(image: Float[Tensor, "*batch c h w"], size: Size) -> Float[Tensor, "
         >>> lowpass(stripes, (8, 1)).unique()
         tensor([0.5000])
     """
+    _require_floats(image)
     height, width = _height_width(image, size)
     rows = _cosines(image.shape[-2], height).to(image)
     columns = _cosines(image.shape[-1], width).to(image)
@@ -207,7 +212,7 @@ def aliasing_error(image: Float[Tensor, "*batch c h w"], size: Size, antialias: 
     detail, at most the largest |detail|; for an image in [0, 1], 0.05 is 5 % of the way from black to white.
 
     Raises:
-        ValueError: a side of `size` has less than one pixel.
+        ValueError: a side of `size` has less than one pixel, or the image is of whole numbers.
 
     Source: our own; why it matters: Parmar, Zhang and Zhu, "On Aliased Resizing" (2022), arXiv 2104.11222.
 
@@ -272,6 +277,12 @@ def random_crop(
     height, width, *spare = _window(image, size)
     top, left = (int(torch.randint(n + 1, (), generator=generator)) for n in spare)
     return crop(image, top, left, height, width)
+
+
+def _require_floats(image: Tensor) -> None:
+    """Whole numbers would wrap around, or become 0."""
+    if not image.is_floating_point():
+        raise ValueError(f"expected floats, got {image.dtype}: of bytes `to_tensor` makes floats in [0, 1]")
 
 
 def _per_channel(values: float | Sequence[float], image: Tensor) -> Tensor:

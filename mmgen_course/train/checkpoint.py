@@ -35,8 +35,7 @@ def write_checkpoint(
         tensors |= {f"{name}/{key}": value for key, value in module.state_dict().items()}
     for player in players:
         tensors |= {f"{player.name}/optimiser/{key}": value for key, value in _memory(player.optimiser)}
-    # copies, because safetensors refuses tensors that share their storage
-    write_tensors({name: value.clone() for name, value in tensors.items()}, path, {"step": step, "of": depends_on})
+    write_tensors(tensors, path, {"step": step, "of": depends_on})
 
 
 def read_checkpoint(

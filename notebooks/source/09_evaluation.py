@@ -899,8 +899,8 @@ def score(pictures):
     return {
         "caption match": caption_match(pictures, captions).share,
         "R-precision": evaluate.r_precision(similarity(texts, pictures), right),
-        "FID": Estimate(*fid(real_features, f)[1:]),
-        "FID of pixels": Estimate(*fid(real_coarse, coarse_pixels(pictures))[1:]),
+        "FID": fid(real_features, f).estimate,
+        "FID of pixels": fid(real_coarse, coarse_pixels(pictures)).estimate,
         "KID x 100": Estimate(*(100 * number for number in kid(real_features, f))),
         "precision": among.precision,
         "recall": among.recall,
@@ -1052,8 +1052,8 @@ def report(name):
         "caption match": caption_match(drawn[name], seen.captions).share,
         "new compositions": caption_match(draws[name](unseen), unseen.captions).share,
         "recall at 1": evaluate.share(evaluate.ranks(similarity(seen.captions, drawn[name])) == 1),
-        "FID": Estimate(*fid(reference_features, f)[1:]),
-        "FID of pixels": Estimate(*fid(coarse_pixels(reference), coarse_pixels(drawn[name]))[1:]),
+        "FID": fid(reference_features, f).estimate,
+        "FID of pixels": fid(coarse_pixels(reference), coarse_pixels(drawn[name])).estimate,
         "precision": among.precision,
         "recall": among.recall,
         "coverage": evaluate.density_coverage(reference_features, f).coverage,
@@ -1123,8 +1123,8 @@ def measure(chosen, candidate, fault):
     match = evaluate.share(torch.where(fault, shown[candidate][chosen], shown["honest"][chosen]))
     return {
         "caption match": evaluate.widened(match, evaluate.CLASSIFIER_ERROR),
-        "FID": Estimate(*fid(real_features, f, 10)[1:]),
-        "FID of pixels": Estimate(*fid(real_coarse, coarse, 10)[1:]),
+        "FID": fid(real_features, f, 10).estimate,
+        "FID of pixels": fid(real_coarse, coarse, 10).estimate,
         "KID x 100": Estimate(*(100 * number for number in kid(real_features, f, 10))),
         **evaluate.precision_recall(real_features, f)._asdict(),
         "coverage": evaluate.density_coverage(real_features, f).coverage,

@@ -1,4 +1,4 @@
-"""The book for readers who do not see, see few colours, or use no mouse: what axe-core says of each page, and more.
+"""Each page in a browser, and for readers who do not see, see few colours, or use no mouse: what axe-core says of it.
 
 axe-core (`vendor` fetches it, the book has none of it) runs in Chromium on the pages as a reader has them: light,
 dark and narrow, every fold open, every formula drawn.
@@ -29,6 +29,17 @@ NEVER = ("serious", "critical")
 OPEN = """() => {
     document.querySelectorAll("details").forEach((fold) => { fold.open = true; });
     document.querySelectorAll("figure.explorer [role=status]").forEach((said) => said.classList.add("refused"));
+}"""
+# what looks alike is asked once: axe needs seconds for the strokes of drawn letters, which nobody hears, and for the
+# contrast of each word of code, which is coloured by its kind
+ONCE = """() => {
+    document.querySelectorAll("mjx-container svg").forEach((drawing) => drawing.replaceChildren());
+    const seen = new Set();
+    document.querySelectorAll("pre span[class]:not(:has(*))").forEach((word) => {
+        const kind = `${word.closest("div.cell_output, div.cell_input, div")?.className} ${word.className}`;
+        if (seen.has(kind)) word.replaceWith(word.textContent);
+        seen.add(kind);
+    });
 }"""
 SETTLED = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
     .then(() => Promise.all(document.getAnimations().map((moving) => moving.finished)))
@@ -64,7 +75,8 @@ def opened(page: Page, file: Path) -> None:
 def complaints(page: Page, **options: Any) -> list[str]:
     """What axe finds on the page as it is, by the rules of WCAG 2.1 AA: impact, rule, element, reason."""
     page.evaluate(SETTLED)
-    asked = {"runOnly": {"type": "tag", "values": LEVEL_AA}, "resultTypes": ["violations", "incomplete"], **options}
+    asked = {"runOnly": {"type": "tag", "values": LEVEL_AA}, "resultTypes": ["violations", "incomplete"]}
+    asked |= {"preload": False, **options}  # it may not read style sheets of files, and says so on the console
     result = page.evaluate("(asked) => axe.run(document, asked)", asked)
     found = [
         (broken, node)
@@ -89,12 +101,18 @@ class Drawn:
     """What one visit to a page, which draws every formula of it, has to say.
 
     Attributes:
+        noise: errors and warnings of the browser, and requests that failed or left this machine.
+        undrawn: formulas that MathJax cannot read.
+        overhang: pixels by which the page is wider than a narrow window.
         complaints: of axe, on the page light, dark and narrow.
         formulas: of each whether its drawing is hidden from a screen reader, what is heard instead, and "block" where
             it stands by itself.
         places: for formulas, in the file.
     """
 
+    noise: list[str]
+    undrawn: int
+    overhang: int
     complaints: list[str]
     formulas: list[tuple[str, str, str]]
     places: int
@@ -105,11 +123,21 @@ def visits(folder: Path, browser: Browser) -> dict[Path, Drawn]:
     """Every page of the book, visited once."""
     [axe] = vendor(AXE)
     page = browser.new_page(reduced_motion="reduce")
+    noise: list[str] = []
+    page.on("console", lambda said: noise.append(said.text) if said.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: noise.append(str(error)))
+    page.on("requestfailed", lambda request: noise.append(f"failed: {request.url}"))
+    page.on("request", lambda request: noise.append(request.url) if request.url.startswith("http") else None)
     found = {}
     for file in sorted(folder.glob("*.html")):
+        noise.clear()
         page.emulate_media(color_scheme="light")
-        page.set_viewport_size(WIDE)
+        page.set_viewport_size(NARROW)
         opened(page, file)
+        undrawn = page.locator("[data-mjx-error]").count()
+        overhang = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        heard = noise.copy()  # axe has not begun
+        page.set_viewport_size(WIDE)
         formulas = page.locator("mjx-container").evaluate_all(
             """(drawn) => drawn.map((formula) => [
                 formula.querySelector("svg").getAttribute("aria-hidden"),
@@ -120,6 +148,7 @@ def visits(folder: Path, browser: Browser) -> dict[Path, Drawn]:
         places = page.locator(".math").count()
         page.evaluate(axe.read_text(encoding="utf-8"))
         page.evaluate(OPEN)
+        page.evaluate(ONCE)
         said = [f"light: {complaint}" for complaint in complaints(page)]
         page.emulate_media(color_scheme="dark")
         page.wait_for_selector("html[data-theme=dark]")
@@ -127,10 +156,19 @@ def visits(folder: Path, browser: Browser) -> dict[Path, Drawn]:
         page.set_viewport_size(NARROW)
         colours = {"color-contrast": {"enabled": False}}  # as on a wide page
         said += [f"narrow: {complaint}" for complaint in complaints(page, rules=colours)]
-        found[file] = Drawn(said, formulas, places)
+        found[file] = Drawn(heard, undrawn, overhang, said, formulas, places)
     page.close()
     assert found
     return found
+
+
+def test_pages_stay_quiet_and_local_in_a_browser_and_draw_every_formula(visits: dict[Path, Drawn]) -> None:
+    for file, visit in visits.items():
+        assert (r"\(" in file.read_text(encoding="utf-8")) <= (visit.places > 0), file.name
+        assert len(visit.formulas) == visit.places, file.name
+        assert visit.undrawn == 0, file.name
+        assert visit.overhang <= 0, f"{file.name} is too wide"
+        assert not visit.noise, file.name
 
 
 def test_axe_has_nothing_serious_against_any_page_light_dark_or_narrow(visits: dict[Path, Drawn]) -> None:
@@ -156,7 +194,6 @@ def test_each_formula_is_there_for_a_screen_reader_and_its_drawing_is_not(visits
         written = re.findall(r"\\tag\{([\d.]+)\}", file.read_text(encoding="utf-8"))
         displayed = [words for _, words, display in visit.formulas if display == "block"]
         assert [number for words in displayed for number in re.findall(r"^\((\d+\.\d+)\)", words)] == written, file.name
-    assert written is not None
 
 
 class CaptionedScenes(HTMLParser):

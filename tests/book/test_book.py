@@ -157,26 +157,6 @@ def _as_said(text: str) -> str:
     return " ".join(text.replace("`", "").split())
 
 
-def test_pages_stay_quiet_and_local_in_a_browser_and_draw_every_formula(built: Built, browser: Browser) -> None:
-    page = browser.new_page(viewport={"width": 400, "height": 900})
-    complaints: list[str] = []
-    page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
-    page.on("request", lambda request: complaints.append(request.url) if request.url.startswith("http") else None)
-    for name, written in built.pages.items():
-        page.goto((built.folder / f"{name}.html").as_uri())
-        formulas = page.locator(".math").count()
-        assert (r"\(" in written.text) <= (formulas > 0), name
-        if formulas:
-            page.wait_for_function("window.MathJax && MathJax.startup && MathJax.startup.promise")
-            page.evaluate("MathJax.startup.promise.then(() => null)")
-            assert page.locator(".math > mjx-container, .math mjx-container").count() == formulas, name
-            assert page.locator("[data-mjx-error]").count() == 0, name
-        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, f"{name} is too wide"
-        assert not complaints, name
-
-
 def test_search_finds_a_lesson_without_a_server(built: Built, browser: Browser) -> None:
     page = browser.new_page()
     page.goto((built.folder / "search.html").as_uri() + "?q=softmax")

@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import nbformat
 import requests
+from nbformat import NotebookNode
+from nbformat.sign import NotebookNotary
 from playwright.sync_api import Locator, Page, ViewportSize, expect
 
 LESSONS = Path(__file__).resolve().parents[2] / "notebooks"
@@ -30,11 +33,20 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Lab:
-    """A running JupyterLab: its address, the folder of notebooks that it serves, and that of its settings."""
+    """A running JupyterLab: its address, and the folders of notebooks, settings, kernels of others, and of all."""
 
     url: str
     folder: Path
     settings: Path
+    kernels: Path
+    home: Path
+
+    def ask(self, method: str, what: str, **options: Any) -> Any:
+        """An answer of the server's API, as Python has it; nothing where there is none."""
+        headers = {"Authorization": f"token {TOKEN}"}
+        answer = requests.request(method, f"{self.url}/api/{what}", headers=headers, timeout=PATIENCE, **options)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
 
     def address(self, notebook: str) -> str:
         """Where a notebook opens alone: in a workspace of its own, which knows no tabs of another page."""
@@ -42,40 +54,61 @@ class Lab:
 
     def renew(self) -> None:
         """End every kernel, and forget what a learner has set, as the theme."""
-        headers = {"Authorization": f"token {TOKEN}"}
-        for session in requests.get(f"{self.url}/api/sessions", headers=headers, timeout=PATIENCE).json():
-            address = f"{self.url}/api/sessions/{session['id']}"
-            requests.delete(address, headers=headers, timeout=PATIENCE).raise_for_status()
+        for session in self.ask("GET", "sessions"):
+            self.ask("DELETE", f"sessions/{session['id']}")
         shutil.rmtree(self.settings, ignore_errors=True)
         for name, values in SETTINGS.items():
             path = self.settings / "@jupyterlab" / f"{name}.jupyterlab-settings"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(values))
 
+    @contextmanager
+    def attached(self, notebook: NotebookNode, name: str, connection: Path) -> Iterator[None]:
+        """Serve a notebook that a living kernel has run, with this kernel: as after a page was loaded anew.
+
+        Args:
+            notebook: with its outputs; it becomes a file, and is trusted, as what a learner ran is.
+            name: of the file.
+            connection: the file by which clients find the kernel, which somebody else ends.
+        """
+        signature_of(self.home).sign(notebook)
+        nbformat.write(notebook, self.folder / name)
+        known = self.kernels / f"{name}.json"
+        shutil.copy(connection, known)
+        (kernel,) = self.ask("GET", "kernels")
+        session = {"path": name, "name": name, "type": "notebook", "kernel": {"id": kernel["id"]}}
+        self.ask("POST", "sessions", json=session)
+        yield
+        known.unlink()
+        assert self.ask("GET", "kernels") == []  # so it forgets the kernel; it would wait for the kernel's end
+        self.renew()
+
+
+def signature_of(home: Path) -> NotebookNotary:
+    """What says that a notebook is trusted by the JupyterLab of this home."""
+    return NotebookNotary(data_dir=str(home / "data"))
+
 
 @contextmanager
 def serve(home: Path) -> Iterator[Lab]:
     """JupyterLab with everything that it writes below `home`; it ends with the block."""
-    folder = home / "notebooks"
-    shutil.copytree(LESSONS, folder)
-    for path in folder.glob("*.ipynb"):  # as if never run, so that a number beside a cell means that it ran here
-        notebook = nbformat.read(path, as_version=4)
-        for cell in notebook.cells:
-            if cell.cell_type == "code":
-                cell.outputs, cell.execution_count = [], None
-        nbformat.write(notebook, path)
+    folder, kernels = home / "notebooks", home / "kernels"
+    shutil.copytree(LESSONS, folder, ignore=shutil.ignore_patterns("solutions", "source"))
+    kernels.mkdir()
     environment = os.environ | {
         "HOME": str(home),
         "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
     }
     command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--port=0"]
     command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}"]
+    command += ["--ServerApp.allow_external_kernels=True", f"--ServerApp.external_connection_dir={kernels}"]
     with (home / "log").open("w") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:
-            running = Lab(_url(server, home), folder, home / "settings")
+            running = Lab(_url(server, home), folder, home / "settings", kernels, home)
             running.renew()
             yield running
         finally:
@@ -93,11 +126,22 @@ def _url(server: subprocess.Popen, home: Path, patience: float = 300) -> str:
     raise RuntimeError(f"JupyterLab did not start:\n{(home / 'log').read_text()}")
 
 
-def run_all(page: Page, lab: Lab, notebook: str) -> None:
-    """Open a notebook and run all its cells from the menu; return when the last has its number."""
-    cells = len(code_cells(lab.folder / notebook))
+def open_alone(page: Page, lab: Lab, notebook: str) -> None:
+    """Open a notebook; return when its kernel waits for work."""
     page.goto(lab.address(notebook))
     expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=5 * MINUTE)
+
+
+def run_all(page: Page, lab: Lab, notebook: str) -> None:
+    """Open a notebook as if never run, and run all its cells from the menu; return when the last has its number."""
+    path = lab.folder / notebook
+    cells = len(code_cells(path))
+    unrun = nbformat.read(path, as_version=4)
+    for cell in unrun.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    nbformat.write(unrun, path)
+    open_alone(page, lab, notebook)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
     last = page.locator(".jp-CodeCell").last.locator(".jp-InputArea-prompt")

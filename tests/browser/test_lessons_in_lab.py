@@ -3,14 +3,31 @@
 import re
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from labserver import LAPTOP, LESSONS, MINUTE, PATIENCE, Lab, code_cells, contrast, darken, keep, narrow, run_all
+from labserver import (
+    LAPTOP,
+    LESSONS,
+    MINUTE,
+    PATIENCE,
+    Lab,
+    code_cells,
+    contrast,
+    darken,
+    keep,
+    narrow,
+    open_alone,
+    run_all,
+)
 from playwright.sync_api import BrowserContext, Locator, Page, TimeoutError, WebSocket, expect
+from validation import executed
 
 NOTEBOOKS = [path.stem for path in sorted(LESSONS.glob("*.ipynb"))]
+VIEW = "application/vnd.jupyter.widget-view+json"
+PANEL = ".jp-OutputArea-output:not(.jupyter-widgets-disconnected) > .jupyter-widgets"
 CONTROLS = "input, select, textarea, [role=slider], button"
 FIGURES = ".jp-RenderedImage, .widget-vbox"
 SENTENCE = "a large red star above a small blue square"  # known to each explorer with a line to type in
@@ -66,7 +83,10 @@ def text_of(said: str | bytes) -> str:
 
 @dataclass(frozen=True)
 class Lesson:
-    """A lesson on a page, all its cells run."""
+    """A lesson on a page, all its cells run: the first from the menu of the page, the others by nbval.
+
+    Of those the page shows what a learner sees who loads it anew: the outputs, and the widgets of the living kernel.
+    """
 
     name: str
     path: Path
@@ -81,12 +101,18 @@ class Lesson:
 @pytest.fixture(scope="module", params=NOTEBOOKS)
 def lesson(request: pytest.FixtureRequest, context: BrowserContext, lab: Lab) -> Iterator[Lesson]:
     """Each lesson once, for all tests of this file: to run it takes its time."""
-    page, talk = context.new_page(), Talk()
+    page, talk, file = context.new_page(), Talk(), f"{request.param}.ipynb"
     page.on("websocket", talk.listen)
-    run_all(page, lab, f"{request.param}.ipynb")
-    yield Lesson(request.param, lab.folder / f"{request.param}.ipynb", page, talk)
-    page.close()
-    lab.renew()
+    with ExitStack() as stack:
+        if request.param == NOTEBOOKS[0]:
+            run_all(page, lab, file)
+            stack.callback(lab.renew)
+        else:
+            notebook, kernel = stack.enter_context(executed(LESSONS / file))
+            stack.enter_context(lab.attached(notebook, file, Path(kernel.km.connection_file)))
+            open_alone(page, lab, file)
+        yield Lesson(request.param, lab.folder / file, page, talk)
+        page.close()
 
 
 def photograph(lesson: Lesson, folder: Path | None, kind: str) -> None:
@@ -101,7 +127,14 @@ def photograph(lesson: Lesson, folder: Path | None, kind: str) -> None:
 # ---- the lesson
 
 
-def test_every_cell_of_a_lesson_runs_without_an_error(lesson: Lesson, screenshots: Path | None) -> None:
+def test_every_cell_of_a_lesson_has_run_and_shows_what_it_gave(lesson: Lesson, screenshots: Path | None) -> None:
+    numbers = lesson.page.locator(".jp-CodeCell .jp-InputArea-prompt").all_inner_texts()
+    assert numbers == [f"[{n}]:" for n in range(1, len(numbers) + 1)]
+    given = [output for cell in code_cells(lesson.path) for output in cell["outputs"]]
+    panels = sum(VIEW in output.get("data", {}) for output in given)
+    if panels:  # the kernel draws them: what the file keeps of widgets has no connection
+        expect(lesson.page.locator(PANEL)).to_have_count(panels, timeout=MINUTE)
+    expect(lesson.page.get_by_text("Error displaying widget")).to_have_count(0)
     lesson.page.keyboard.press("Control+s")
     expect(lesson.page.locator(".jp-mod-dirty")).to_have_count(0, timeout=MINUTE)
     cells = code_cells(lesson.path)

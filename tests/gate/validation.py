@@ -3,16 +3,16 @@
 nbval itself compares the texts that each cell gives; it skips pictures, metadata and widgets, and knows no source. So
 every message that it has from the kernel also goes to nbclient, which makes of them the executed notebook that
 `make notebooks` would write. When the last cell has run, one more test compares this notebook with the committed one.
+The kernel of a lesson then lives on until the next notebook: JupyterLab's tests look at what it has made (`executed`).
 
 The package is imported in functions: pytest's options, which check the shapes in its signatures, come after plugins.
 """
 
+import copy
 import os
-import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from queue import Empty
@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
+from kernels import end_servers, manager
 from nbclient import NotebookClient
 from nbclient.client import CellExecutionComplete
 from nbformat import NotebookNode
-from nbval.kernel import RunningKernel, start_new_kernel
+from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ OFFLINE = Path(__file__).resolve().parents[1] / "offline"
 # a new one each time, so that no lesson may depend on it
 SEEDS = {"learner": "0", "solutions": "1"}
 PATIENCE = 300  # seconds for one message of a living kernel, on the busiest machine
+REACH_OUT = "__import__('socket').create_connection(('192.0.2.1', 80), 1)"  # an address that is nobody's (RFC 5737)
 STALE = "run `make notebooks`"
 
 
@@ -64,21 +66,39 @@ def course_in(folder: Path) -> "Course":
 
 
 class Kernel(RunningKernel):
-    """nbval's kernel, started as `mmgen_course.notebooks.run.execute` starts one."""
+    """nbval's kernel, started with what `mmgen_course.notebooks.run.execute` starts one with."""
 
     def __init__(self, name: str, folder: Path, environment: dict[str, str]) -> None:
         from mmgen_course.notebooks.run import ENVIRONMENT, KERNEL_ARGUMENTS
 
         self.request = ""  # the id of the last one to run a cell
-        self.km, self.kc = start_new_kernel(
-            PATIENCE,
-            name,
-            stderr=subprocess.DEVNULL,
+        self.km = manager(name)
+        self.km.start_kernel(
             cwd=str(folder),
             env=os.environ | ENVIRONMENT | environment,
             extra_arguments=[*KERNEL_ARGUMENTS, "--HistoryManager.hist_file=:memory:"],
         )
+        self.kc = self.km.client()
+        self.kc.start_channels()
+        self.kc.wait_for_ready(PATIENCE)
         self._ensure_iopub_up()
+
+    def cpu_seconds(self) -> float:
+        """That it has computed so far, and that the imports would have taken it which it found done."""
+        import psutil
+
+        from mmgen_course.notebooks.run import cpu_seconds_of
+
+        provisioner = self.km.provisioner
+        return cpu_seconds_of(psutil.Process(provisioner.pid)) + provisioner.server.cpu_seconds
+
+    def says(self, expression: str) -> str:
+        """What the kernel makes of an expression, or its error."""
+        request = self.kc.execute("", silent=True, user_expressions={"asked": expression})
+        while (reply := self.get_message("shell", PATIENCE))["parent_header"].get("msg_id") != request:
+            pass
+        asked = reply["content"]["user_expressions"]["asked"]
+        return asked["evalue"] if asked["status"] == "error" else asked["data"]["text/plain"]
 
     def execute_cell_input(self, cell_input: str, allow_stdin: bool | None = None) -> str:
         # nbval keeps no history, and so no numbers beside the cells
@@ -98,10 +118,41 @@ class Kernel(RunningKernel):
                     raise
 
 
+def environment_of(path: Path) -> dict[str, str]:
+    """What the kernel of a notebook gets on top of what every kernel gets."""
+    return {"PYTHONPATH": str(OFFLINE), "PYTHONHASHSEED": SEEDS["solutions" if is_solved(path) else "learner"]}
+
+
+LIVING: dict[Path, "Record"] = {}  # the last notebook, if all its cells have run
+
+
+@contextmanager
+def executed(path: Path) -> Iterator[tuple[NotebookNode, Kernel]]:
+    """A lesson's notebook with its outputs, and the living kernel that gave them: nbval's, if it has just run it."""
+    record = LIVING.pop(path, None)
+    with ExitStack() as stack:
+        if record is None:
+            kernel = Kernel("python3", path.parent, environment_of(path))
+            stack.callback(kernel.stop)
+            record = Record(path, kernel)
+            record.run()
+        else:
+            stack.callback(record.kernel.stop)
+        yield record.shown(), record.kernel
+
+
+def end_the_living() -> None:
+    while LIVING:
+        LIVING.popitem()[1].kernel.stop()
+
+
+def pytest_sessionfinish() -> None:
+    end_the_living()
+    end_servers()
+
+
 class Notebook(IPyNbFile):
     """A committed notebook: a test for each cell, which is nbval's, and one for the whole."""
-
-    log = None
 
     def collect(self) -> Iterator[pytest.Item]:
         for cell in super().collect():
@@ -109,20 +160,16 @@ class Notebook(IPyNbFile):
         yield Whole.from_parent(self, name="Whole")
 
     def setup(self) -> None:
-        self.log = tempfile.NamedTemporaryFile(prefix="offline-")  # noqa: SIM115 - it is closed by teardown
-        environment = {
-            "PYTHONPATH": str(OFFLINE),
-            "OFFLINE_LOG": self.log.name,
-            "PYTHONHASHSEED": SEEDS["solutions" if is_solved(self.path) else "learner"],
-        }
-        self.kernel = Kernel(self.nb.metadata.kernelspec.name, self.path.parent, environment)
+        end_the_living()
+        self.kernel = Kernel(self.nb.metadata.kernelspec.name, self.path.parent, environment_of(self.path))
         self.setup_sanitize_files()
         self.record = Record(self.path, self.kernel)
 
     def teardown(self) -> None:
-        super().teardown()
-        if self.log:
-            self.log.close()
+        if self.kernel and self.kernel.is_alive() and not is_solved(self.path):
+            LIVING[self.path] = self.record
+        else:
+            super().teardown()
 
     def get_kernel_message(self, timeout: float | None = None, stream: str = "iopub") -> dict:
         message = super().get_kernel_message(timeout, stream)
@@ -156,21 +203,17 @@ class Whole(pytest.Item):
         committed = nbformat.read(path, as_version=4)
         committed.metadata.get("mmgen", {}).pop("made", None)  # the hashes by which the build knows whether to execute
         compare(self.parent.record.settled(), committed)
-        blocked = Path(self.parent.log.name).read_text().count("ipykernel_launcher")
-        assert blocked == 1, f"{blocked} kernels of this notebook were kept offline, not 1"
+        assert self.parent.kernel.says(REACH_OUT) == "blocked: lessons run offline"
         self.write_down_the_cost()
 
     def write_down_the_cost(self) -> None:
         """For `make budget`: what this one execution of the gate took."""
-        import psutil
-
-        from mmgen_course.notebooks.run import ROOT, cpu_seconds_of
+        from mmgen_course.notebooks.run import ROOT
         from tools.budget import spent
 
         if not self.path.is_relative_to(ROOT / "notebooks"):
             return  # a notebook of a test of this file
-        kernel = psutil.Process(self.parent.kernel.km.provisioner.pid)
-        spent("solutions" if is_solved(self.path) else "lesson", self.path.stem, cpu_seconds_of(kernel))
+        spent("solutions" if is_solved(self.path) else "lesson", self.path.stem, self.parent.kernel.cpu_seconds())
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo) -> str:
         known = excinfo.errisinstance((AssertionError, ValueError))
@@ -209,13 +252,29 @@ class Record:
             with suppress(CellExecutionComplete):
                 self.client.process_message(message, self.notebook.cells[self.place], self.place)
 
+    def run(self) -> None:
+        """Run all code cells."""
+        for cell in self.notebook.cells:
+            if cell.cell_type == "code":
+                self.begin(cell.id)
+                request, idle = self.kernel.execute_cell_input(cell.source), False
+                while not idle:
+                    message = self.kernel.get_message("iopub", PATIENCE)
+                    self.take(message)
+                    idle = message["content"].get("execution_state") == "idle"
+                    idle = idle and message["parent_header"].get("msg_id") == request
+
+    def shown(self) -> NotebookNode:
+        """The notebook as the kernel has left it, with the names that it knows its widgets by."""
+        self.client.set_widgets_metadata()
+        return copy.deepcopy(self.notebook)
+
     def settled(self) -> NotebookNode:
         """The notebook as it would have been written, and read again; LessonError if it would not have been."""
         from tools.lessons.build import check_leaks
         from tools.lessons.outputs import settle, to_bytes
 
-        self.client.set_widgets_metadata()
-        written = settle(self.notebook, self.lesson)
+        written = settle(self.shown(), self.lesson)
         if not self.solved:
             check_leaks(written, self.lesson, self.course)
         return nbformat.reads(to_bytes(written).decode(), as_version=4)

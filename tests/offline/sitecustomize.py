@@ -46,3 +46,7 @@ socket.getaddrinfo = _local_getaddrinfo
 if "OFFLINE_LOG" in os.environ:
     with Path(os.environ["OFFLINE_LOG"]).open("a") as log:
         print(*sys.orig_argv, file=log)
+
+# what jsonschema checks the format "iri" with, if it is there: no schema here asks for it, and to import it builds a
+# parser for a second of the processor, in every process that reads a notebook
+sys.modules["rfc3987_syntax"] = None

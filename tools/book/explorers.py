@@ -69,7 +69,8 @@ def draw_all(notebooks: Mapping[str, NotebookNode], cache: Path) -> dict[str, Pa
         cache.mkdir(parents=True, exist_ok=True)
         os.environ.update(ENVIRONMENT)
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["tools.book.explorers", "mmgen_course.pipeline"])  # PyTorch is imported once
+        # PyTorch is imported once, with what its optimisers and torchvision would import in each process for seconds
+        context.set_forkserver_preload(["tools.book.explorers", "mmgen_course.pipeline", "torch._dynamo"])
         with ProcessPoolExecutor(2, context, max_tasks_per_child=1) as pool:
             drawn = pool.map(draw, undrawn, [codes[name] for name in undrawn], undrawn.values())
             list(tqdm(drawn, "explorers", len(undrawn)))

@@ -1,18 +1,63 @@
-"""Slices a notebook: of all its cells, the statements that one function needs.
-
-A lesson trains and draws for a minute; an answer needs an import or two, and perhaps a helper from another cell. So not
-every cell runs: only the statements that bind a name which the function uses, which these statements use, and so on.
-"""
+"""Takes the code cells of a notebook apart, into statements; what each of them binds, uses and may change."""
 
 import ast
 import re
 import symtable
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-MEASURING = {"time", "capture", "prun"}  # cell magics whose body is Python of the notebook
+MEASURING = {"time", "capture", "prun", "timeit"}  # cell magics whose body is Python of the notebook
+COMPREHENSIONS = {"listcomp", "setcomp", "dictcomp", "genexpr"}  # as symtable calls their scopes: they run at once
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+# builtins that change nothing that they are given
+PURE = {"abs", "all", "any", "bool", "check", "dict", "display", "divmod", "enumerate", "float", "format", "frozenset"}
+PURE |= {"get_ipython", "getattr", "hasattr", "hash", "id", "int", "isinstance", "issubclass", "len", "list", "max"}
+PURE |= {"min", "pow", "print", "range", "repr", "reversed", "round", "set", "sorted", "str", "sum", "super", "tuple"}
+PURE |= {"type", "zip"}
+SHOWING = {"display", "get_ipython", "plt", "show", "tqdm", "widgets"}  # what begins with these draws for a reader
+COMPUTING = {"F", "einops", "math", "np", "numpy", "torch"}  # what begins with these computes, but for these functions:
+CHANGING = re.compile(r".*_$|set|manual|seed|use|enable|disable|register|load|save|put|place|copyto|shuffle|fill")
+SETTING = re.compile(r"set|manual|seed|use|enable|disable|register|simplefilter|filterwarnings|basicConfig|add_|rc")
+# a statement with one of these names may do anything to the notebook
+DYNAMIC = {"__builtins__", "__import__", "builtins", "compile", "delattr", "eval", "exec", "gc", "globals", "importlib"}
+DYNAMIC |= {"locals", "patch", "setattr", "sys", "vars"}
+DYNAMIC_ATTRIBUTES = {"__dict__", "__globals__", "__setattr__", "modules", "patch", "user_ns"}
+WRITING = {"open", "write_text", "write_bytes", "save", "savez", "savetxt", "dump", "to_csv", "mkdir", "chdir"}
+WRITING |= {"writefile", "save_file", "imsave", "system", "getoutput"}
+READING = {
+    "open",
+    "read_text",
+    "read_bytes",
+    "load",
+    "loads",
+    "loadtxt",
+    "genfromtxt",
+    "load_file",
+    "imread",
+    "read_csv",
+}
+READING |= {"exists", "is_file", "glob", "iterdir", "listdir", "getcwd", "cwd"}
+FILES = "the files"  # stands among the names for what is on the disk
+IMMUTABLE = {"bool", "float", "int", "item", "len", "range", "round", "str"}  # calls that give numbers or a text
+
+
+@dataclass(frozen=True)
+class Effects:
+    """What code may change as it runs.
+
+    Attributes:
+        stored: names of which an attribute or an item is set, or to which something is added in place.
+        given: names that take part in a call which may change them.
+        passed: those of them that it is given as they are, by which it may change a function.
+        anything: whether it may change what no name of the notebook stands for, such as a setting of a library.
+    """
+
+    stored: frozenset[str] = frozenset()
+    given: frozenset[str] = frozenset()
+    passed: frozenset[str] = frozenset()
+    anything: bool = False
 
 
 @dataclass(frozen=True)
@@ -22,8 +67,15 @@ class Statement:
     Attributes:
         cell: number of the code cell, from 1.
         tree: of the statement alone.
-        binds, uses: names of the notebook that it gives a value, or changes; that it needs.
+        binds: names of the notebook that it gives a value, maybe.
+        uses: names that it needs, at once or when a function in it is called.
         imports: whether all that it does is to import.
+        sure: names that it gives a new value whatever happens.
+        late: names that its functions need when they are called.
+        now: names that it needs at once.
+        does: what it may change as it runs.
+        calls: what a call of its functions may change.
+        constant: whether what it binds are numbers or texts, which nothing can change.
     """
 
     cell: int
@@ -31,6 +83,17 @@ class Statement:
     binds: frozenset[str]
     uses: frozenset[str]
     imports: bool
+    sure: frozenset[str]
+    late: frozenset[str]
+    now: frozenset[str]
+    does: Effects = field(default_factory=Effects)
+    calls: Effects = field(default_factory=Effects)
+    constant: bool = False
+
+    @property
+    def defines(self) -> bool:
+        """Whether it is a function or a class."""
+        return isinstance(self.tree.body[0], DEFINITIONS)
 
 
 def plain(source: str) -> tuple[str, int]:
@@ -45,9 +108,17 @@ def plain(source: str) -> tuple[str, int]:
     text = source.replace("\r\n", "\n").replace("\r", "\n")
     if _parses(text):
         return text, 0
-    if magic := re.match(r"\s*%%(\w+)[^\n]*\n?", text):
-        return plain(text[magic.end() :]) if magic[1] in MEASURING else ("", text.count("\n") + 1)
-    text = re.sub(r"(?m)^(\s*)%time[ \t]+(?=\S)", r"\1", text)
+    if magic := re.match(r"\s*%%(\w+)[ \t]*([^\n]*)\n?", text):
+        body = text[magic.end() :]
+        if magic[1] in MEASURING:
+            body, left_out = plain(body)
+            if magic[1] == "capture" and (kept := re.search(r"(?<![-\w])[A-Za-z_]\w*$", magic[2].strip())):
+                body = f"{body}\n{kept[0]} = get_ipython().run_cell_magic('capture', '', '')"
+            return body, left_out
+        if magic[1] in ("writefile", "file") and (words := magic[2].split()):
+            return f"open({words[-1]!r}, {'a' if '-a' in words else 'w'!r}).write({body!r})", 0
+        return "", text.count("\n") + 1
+    text = re.sub(r"(?m)^(\s*(?:\w+[ \t]*=[ \t]*)?)%time[ \t]+(?=\S)", r"\1", text)
     return TransformerManager().transform_cell(text).rstrip("\n"), 0
 
 
@@ -61,84 +132,234 @@ def _parses(text: str) -> bool:
 
 def statements(cells: list[str]) -> tuple[list[Statement], list[str]]:
     """The statements of all cells in their order, and notes about what does not parse or is not Python."""
-    found, notes = [], []
+    found: list[tuple[int, list[ast.stmt]]] = []
+    notes = []
     for number, source in enumerate(cells, 1):
         try:
             text, skipped = plain(source)
             if skipped:
                 notes.append(f"code cell {number}: {skipped} lines that are not Python were left out")
-            found += list(_statements(number, text))
+            found.append((number, ast.parse(text).body))
         except (SyntaxError, ValueError, RecursionError, MemoryError, UnicodeError) as error:
-            reason = error.msg if isinstance(error, SyntaxError) else type(error).__name__
-            notes.append(f"code cell {number} is not Python: {reason}")
-    return found, notes
+            notes.append(_unread(number, error))
+    nodes = [node for _, body in found for top in body for node in ast.walk(top)]
+    own = {node.id for node in nodes if isinstance(node, ast.Name) and _is_bound(node)} | {
+        node.name for node in nodes if isinstance(node, DEFINITIONS)
+    }
+    libraries = {name for node in nodes if not _is_of_the_course(node) for name in _imported(node)}
+    read: list[Statement] = []
+    for number, body in found:
+        try:
+            read += [_statement(number, node, frozenset(own), frozenset(libraries)) for node in body]
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            notes.append(_unread(number, error))
+    return read, notes
 
 
-def _statements(number: int, text: str) -> Iterator[Statement]:
-    for node in ast.parse(text).body:
-        tree = ast.Module([node], [])
-        binds, uses = _names(ast.unparse(tree))
-        imports = isinstance(node, ast.Import | ast.ImportFrom)
-        yield Statement(number, tree, binds | _changed(node), uses, imports)
+def _unread(number: int, error: Exception) -> str:
+    reason = error.msg if isinstance(error, SyntaxError) else type(error).__name__
+    return f"code cell {number} is not Python: {reason}"
 
 
-def _names(text: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The names that a piece of a module binds, and those that it, or a function in it, takes from the module."""
+def _imported(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        yield from (alias.asname or alias.name.partition(".")[0] for alias in node.names)
+
+
+def _is_of_the_course(node: ast.AST) -> bool:
+    return isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "mmgen_course"
+
+
+def _is_bound(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+
+
+def _statement(number: int, node: ast.stmt, own: frozenset[str], libraries: frozenset[str]) -> Statement:
+    tree = ast.Module([node], [])
+    binds, now, late = _names(ast.unparse(tree))
+    at_once, later = _split(node)
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda) and all(map(_is_bound, node.targets)):
+        now, late = frozenset(), now | late
+        at_once, later = [], [node.value.body]
+    does, calls = _effects(at_once, own, libraries), _effects(later, own, libraries)
+    now |= {FILES} & set(map(_reads, at_once))
+    late |= {FILES} & set(map(_reads, later))
+    return Statement(
+        number,
+        tree,
+        binds,
+        now | late,
+        isinstance(node, ast.Import | ast.ImportFrom),
+        frozenset(_sure(node)),
+        late,
+        now,
+        does,
+        calls,
+        _is_constant(node),
+    )
+
+
+def _names(text: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """The names that a piece of a module binds; that it takes from the module at once; that a function in it takes."""
     top = symtable.symtable(text, "cell", "exec")
     binds = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()}
-    uses = {s.get_name() for s in top.get_symbols() if s.is_referenced()}
-    tables = list(top.get_children())
+    now = {s.get_name() for s in top.get_symbols() if s.is_referenced()}
+    late: set[str] = set()
+    tables = [(table, False) for table in top.get_children()]
     while tables:
-        table = tables.pop()
-        tables += table.get_children()
+        table, inside = tables.pop()
+        function = table.get_type() == "function" and table.get_name() not in COMPREHENSIONS
+        named = function and table.get_name() != "lambda"
+        tables += [(child, inside or named) for child in table.get_children()]
         for symbol in table.get_symbols():
             if symbol.is_global() and symbol.is_referenced():
-                uses.add(symbol.get_name())
+                if function or inside:
+                    late.add(symbol.get_name())
+                if not named and not inside:
+                    now.add(symbol.get_name())
             if symbol.is_declared_global() and symbol.is_assigned():
                 binds.add(symbol.get_name())
-    return frozenset(binds), frozenset(uses)
+    return frozenset(binds), frozenset(now), frozenset(late)
 
 
-def _changed(node: ast.stmt) -> set[str]:
-    """The names whose value a statement changes: `a[0] = 1`, `a.b = 1`, `a.append(1)`."""
-    if isinstance(node, ast.Assign):
-        targets = node.targets
-    elif isinstance(node, ast.AugAssign | ast.AnnAssign):
-        targets = [node.target]
-    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        targets = [node.value.func]
-    else:
-        return set()
-    return {base.id for target in targets if isinstance(base := _base(target), ast.Name) and base is not target}
+def _split(node: ast.stmt) -> tuple[list[ast.AST], list[ast.AST]]:
+    """The nodes of a statement that run at once, and those that run when a function in it is called."""
+    now: list[ast.AST] = []
+    late: list[ast.AST] = []
+    waiting: list[tuple[ast.AST, bool]] = [(node, False)]
+    while waiting:
+        each, inside = waiting.pop()
+        (late if inside else now).append(each)
+        for name, value in ast.iter_fields(each):
+            body = name == "body" and isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
+            parts = value if isinstance(value, list) else [value]
+            waiting += [(part, inside or body) for part in parts if isinstance(part, ast.AST)]
+    return now, late
 
 
-def _base(node: ast.expr) -> ast.expr:
-    while isinstance(node, ast.Attribute | ast.Subscript):
-        node = node.value
-    return node
+def _effects(nodes: list[ast.AST], own: frozenset[str], libraries: frozenset[str]) -> Effects:
+    """What code may change.
+
+    Args:
+        nodes: of the code.
+        own: names to which the notebook gives a value; they mean nothing but what it says.
+        libraries: names that it imports, but for those of the course, whose functions keep no settings.
+    """
+    stored: set[str] = set()
+    given: set[str] = set()
+    passed: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
+            stored.add(_base(node))
+        elif isinstance(node, ast.AugAssign | ast.NamedExpr | ast.Delete):
+            stored |= mentioned(getattr(node, "target", node))
+        elif isinstance(node, ast.For | ast.AsyncFor):
+            given |= mentioned(node.iter)
+        elif isinstance(node, ast.withitem):
+            given |= mentioned(node.context_expr)
+        elif isinstance(node, ast.Call) and not _is_harmless(node, own):
+            given |= mentioned(node)
+            passed |= _passed(node)
+        elif isinstance(node, DEFINITIONS):
+            for decorator in node.decorator_list:
+                given |= mentioned(decorator)
+        if isinstance(node, ast.Call) and _last(node.func) in WRITING:
+            stored.add(FILES)
+    anything = any(_may_do_anything(node, own, libraries) for node in nodes)
+    return Effects(frozenset(stored - {""}), frozenset(given), frozenset(passed), anything)
 
 
-def needed(found: list[Statement], name: str) -> list[Statement]:
-    """The statements that define `name` and all that it needs, in their order.
+def _may_do_anything(node: ast.AST, own: frozenset[str], libraries: frozenset[str]) -> bool:
+    """Whether code may change what no name in it stands for: names of the notebook, or a setting of a library."""
+    if isinstance(node, ast.Name):
+        return node.id in DYNAMIC and node.id not in own
+    if isinstance(node, ast.Attribute):
+        return node.attr in DYNAMIC_ATTRIBUTES
+    if isinstance(node, ast.ImportFrom):
+        return node.names[0].name == "*" or node.module == "__future__"
+    if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call) or _is_harmless(node.value, own):
+        return False
+    call = node.value
+    if _base(call.func) not in libraries:
+        return False
+    return bool(SETTING.match(_last(call.func))) or not mentioned(call) & own  # `torch.set_default_dtype(...)`
+
+
+def _is_harmless(call: ast.Call, own: frozenset[str]) -> bool:
+    """Whether a call leaves what it is given as it is: to print, to draw, to compute a new tensor."""
+    name, base = _last(call.func), _base(call.func)
+    if base in own or any(keyword.arg in ("out", "inplace") for keyword in call.keywords):
+        return False
+    if isinstance(call.func, ast.Name):
+        return name in PURE
+    return base in SHOWING or (base in COMPUTING and not CHANGING.match(name))
+
+
+def mentioned(node: ast.AST) -> set[str]:
+    """Every name in a piece of code."""
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+
+
+def _passed(call: ast.Call) -> set[str]:
+    """The names that stand among the arguments of a call, but for those that are called there themselves."""
+    parts = [*call.args, *(keyword.value for keyword in call.keywords)]
+    calls = [each.func for part in parts for each in ast.walk(part) if isinstance(each, ast.Call)]
+    called = {function.id for function in calls if isinstance(function, ast.Name)}
+    return set().union(*map(mentioned, parts)) - called
+
+
+def _reads(node: ast.AST) -> str:
+    return FILES if isinstance(node, ast.Call) and _last(node.func) in READING else ""
+
+
+def _last(node: ast.expr) -> str:
+    """The last part of a dotted name."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _base(node: ast.expr) -> str:
+    """The name that an expression such as `a.b[0]` or `a.b().c` begins with."""
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _sure(node: ast.stmt) -> Iterator[str]:
+    """The names that a statement binds to something new whatever happens."""
+    if isinstance(node, DEFINITIONS):
+        yield node.name
+    elif isinstance(node, ast.Import | ast.ImportFrom):
+        yield from _imported(node)
+    elif isinstance(node, ast.Assign) or (isinstance(node, ast.AnnAssign) and node.value):
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            parts = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
+            yield from (part.id for part in parts if isinstance(part, ast.Name))
+
+
+def _is_constant(node: ast.AST | None) -> bool:
+    """Whether a statement gives its names numbers or texts, or an expression is one."""
+    if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        return _is_constant(node.value)
+    if isinstance(node, ast.BinOp):
+        return _is_constant(node.left) and _is_constant(node.right)
+    if isinstance(node, ast.UnaryOp):
+        return _is_constant(node.operand)
+    if isinstance(node, ast.Tuple):
+        return all(map(_is_constant, node.elts))
+    if isinstance(node, ast.Call):
+        return _last(node.func) in IMMUTABLE
+    return isinstance(node, ast.Constant | ast.JoinedStr | ast.Compare)
+
+
+def asked_at(found: list[Statement], name: str) -> int:
+    """The place among the statements where `check(name)` stands last, if `name` has a value there; else the end.
 
     Example:
-        >>> cells = ["import math", "scale = 2", "print(scale)", "def f(x): return scale * math.sin(x)"]
-        >>> [s.cell for s in needed(statements(cells)[0], "f")]
-        [1, 2, 4]
+        >>> asked_at(statements(["def f(): pass", "check(f)", "x = 1"])[0], "f")
+        1
     """
-    imported = frozenset().union(*(s.binds for s in found if s.imports))
-    wanted, names, grown = set(), {name}, True
-    while grown:
-        grown = False
-        for place, statement in enumerate(found):
-            bound = statement.binds if not isinstance(statement.tree.body[0], ast.Expr) else statement.binds - imported
-            if place not in wanted and (bound & names or "*" in statement.binds or _is_star(statement)):
-                wanted.add(place)
-                names |= statement.uses
-                grown = True
-    return [found[place] for place in sorted(wanted)]
-
-
-def _is_star(statement: Statement) -> bool:
-    node = statement.tree.body[0]
-    return isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
+    for place in range(len(found) - 1, -1, -1):
+        call = getattr(found[place].tree.body[0], "value", None)
+        if isinstance(call, ast.Call) and _last(call.func) == "check" and name in mentioned(call):
+            return place if any(name in statement.binds for statement in found[:place]) else len(found)
+    return len(found)

@@ -34,7 +34,7 @@ from tqdm import tqdm
 
 from mmgen_course import show, widgets
 from mmgen_course.data.atomic import replacing
-from mmgen_course.notebooks.cells import Statement, needed, statements
+from mmgen_course.notebooks.cells import Statement, statements
 from mmgen_course.notebooks.run import ENVIRONMENT, ROOT
 from tools.book.cache import stamp
 from tools.budget import spent
@@ -98,7 +98,7 @@ def draw(name: str, code: list[str], folder: Path) -> None:
 
     space: dict[str, Any] = {}
     with patch.object(widgets, "explorer", catch), contextlib.redirect_stdout(io.StringIO()):
-        for statement in needed(list(_changing(statements(code)[0])), PANEL):
+        for statement in _needed(list(_changing(statements(code)[0])), PANEL):
             exec(compile(statement.tree, f"{name}, cell {statement.cell}", "exec"), space)
     with replacing(folder) as partial:
         partial.mkdir()
@@ -108,11 +108,30 @@ def draw(name: str, code: list[str], folder: Path) -> None:
         (partial / "frames.json").write_text(json.dumps(made), encoding="utf-8")
 
 
+def _needed(found: list[Statement], name: str) -> list[Statement]:
+    """The statements that bind or change `name` and all that it needs, in their order.
+
+    Fewer than the grader's slice (`mmgen_course.notebooks.slices`), which must hold for whatever people write: a lesson
+    is ours, and a test compares each explorer's picture with the executed notebook's.
+    """
+    imported = frozenset().union(*(s.binds for s in found if s.imports))
+    wanted, names, grown = set(), {name}, True
+    while grown:
+        grown = False
+        for place, statement in enumerate(found):
+            bound = statement.binds if not isinstance(statement.tree.body[0], ast.Expr) else statement.binds - imported
+            if place not in wanted and bound & names:
+                wanted.add(place)
+                names |= statement.uses
+                grown = True
+    return [found[place] for place in sorted(wanted)]
+
+
 def _changing(found: list[Statement]) -> Iterator[Statement]:
     """The statements of a lesson, each with the names of objects that it changes anywhere inside, not only on top.
 
-    A grader may leave that out: its functions come without a history. A picture of an explorer depends on it, above all
-    on what was drawn before from the same generator of random numbers.
+    A picture of an explorer depends on them, above all on what was drawn before from the same generator of random
+    numbers.
     """
     imported = frozenset().union(*(statement.binds for statement in found if statement.imports))
     definitions = [one for one in found if isinstance(one.tree.body[0], ast.FunctionDef | ast.ClassDef)]
@@ -124,6 +143,8 @@ def _changing(found: list[Statement]) -> Iterator[Statement]:
             yield statement
             continue
         changed = {GENERATOR} if statement.uses & drawing else set()
+        if isinstance(statement.tree.body[0], ast.Expr) and isinstance(call := statement.tree.body[0].value, ast.Call):
+            changed.add(_name(call.func) if isinstance(call.func, ast.Attribute) else "")
         for node in ast.walk(statement.tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 if node.func.attr in CHANGING or node.func.attr[-1] == "_":

@@ -1,13 +1,18 @@
 """A. Tampering with the framework of the tests: public techniques, none of which a grader of values has a place for."""
 
-from corpus import Case
+from corpus import POINTS, Case
 
 WRONG = "\ndef kl_between(mu, logvar, prior_mu, prior_logvar):\n    return torch.zeros(())\n"
 
 
-def tampering(code: str, title: str, first: str) -> Case:
-    """Tamper in the first cell, then answer one exercise wrong: the other three keep what they earned."""
-    return Case(code, title, first=first, answers={"kl_between": WRONG}, states={"kl_between": "wrong"})
+def tampering(code: str, title: str, first: str, spoils: bool = False) -> Case:
+    """Tamper in the first cell, then answer one exercise wrong: the other three keep what they earned.
+
+    Where it spoils what Python itself needs, its own answers may fail, as they would in Jupyter.
+    """
+    failing = ("wrong", "not done", "error")
+    states = {name: (*failing, "right") for name in POINTS if spoils} | {"kl_between": failing if spoils else "wrong"}
+    return Case(code, title, first=first, answers={"kl_between": WRONG}, states=states)
 
 
 CASES = [
@@ -100,6 +105,7 @@ builtins.compile = compile_without
 WRONG = ast
 def use(): return builtins, Strip
 """,
+        spoils=True,
     ),
     tampering(
         "A5",
@@ -174,6 +180,7 @@ builtins.sum = lambda *a: 0
 builtins.any = lambda *a: False
 builtins.len = lambda *a: 5
 """,
+        spoils=True,
     ),
     Case(
         "A11",

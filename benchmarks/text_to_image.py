@@ -212,7 +212,7 @@ class Questions:
 
     def measured(self, split: str, images: Tensor, several: Tensor) -> Row:
         """Caption match of a picture of each caption, and diversity of several of the first captions."""
-        match = caption_match(images, self.batches[split].captions).share
+        match = caption_match(images, self.batches[split].captions, allow_light=True).share
         spread = diversity(classifier_features(several), [*range(self.again)] * TIMES)
         return {"split": split} | columns("match", match) | columns("diversity", spread)
 

@@ -71,6 +71,15 @@ def test_no_metric_takes_pictures_of_another_range(score, images, said):
         score(images)
 
 
+def test_light_pictures_are_counted_where_the_caller_knows_their_range():
+    light = render([SCENE]).clamp(min=0.0)
+    with pytest.raises(ValueError, match="some below 0"):
+        captioned(light)
+    assert evaluate.caption_match(light, ["a red star"], allow_light=True).share.value in (0.0, 1.0)
+    with pytest.raises(ValueError, match="got nan"):
+        evaluate.caption_match(light * torch.nan, ["a red star"], allow_light=True)
+
+
 @pytest.mark.parametrize("score", [captioned, classifier_features])
 @pytest.mark.parametrize("shape", [(1, 3, 64, 64), (1, 3, 32, 31), (1, 1, 32, 32), (1, 4, 32, 32)])
 def test_what_the_classifier_reads_has_the_size_that_it_was_trained_on(score, shape):

@@ -49,7 +49,7 @@ def sample(
             raise typer.BadParameter(str(error)) from error
         # the classifier reads pictures of 32 pixels
         small = torch.nn.functional.avg_pool2d(drawn.images, size // 32)
-        match = caption_match(small, [caption] * n).share
+        match = caption_match(small, [caption] * n, allow_light=True).share
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with replacing(out) as partial:

@@ -46,7 +46,7 @@ def coarse_pixels(images: Float[Tensor, "n c h w"], side: int = 4) -> Float[Tens
     return rearrange(adaptive_avg_pool2d(images, side), "n c h w -> n (c h w)")
 
 
-def check_pictures(images: Tensor, side: int | None = None) -> None:
+def check_pictures(images: Tensor, side: int | None = None, allow_light: bool = False) -> None:
     """Refuse what is no batch of pictures in [-1, 1].
 
     A batch of which no pixel is below 0 is refused, too: so look pictures in [0, 1], and a metric of them is a number
@@ -55,6 +55,7 @@ def check_pictures(images: Tensor, side: int | None = None) -> None:
     Args:
         images: N pictures.
         side: of colour pictures that must be so many pixels high and wide; without it any size is allowed.
+        allow_light: whether all pixels may be 0 or more, as a network that has hardly trained may well draw them.
 
     Raises:
         ValueError: no picture, another size, or pixels that are not in [-1, 1]; the message says what it got.
@@ -69,7 +70,7 @@ def check_pictures(images: Tensor, side: int | None = None) -> None:
     low, high = images.min().item(), images.max().item()
     if not (low >= -1.001 and high <= 1.001):  # a NaN fails both
         raise ValueError(f"expected pixels in [-1, 1]; got {low:.3g} to {high:.3g}: rescale them, or clamp(-1, 1)")
-    if low >= 0:
+    if low >= 0 and not allow_light:
         remedy = "of pictures in [0, 1] give `normalise(images)`, which is 2 * images - 1"
         raise ValueError(f"expected pixels in [-1, 1], some below 0; got {low:.3g} to {high:.3g}: {remedy}")
 

@@ -50,6 +50,8 @@ def caption_match(
     captions: Sequence[str],
     classifier: SceneClassifier | None = None,
     classifier_error: float = CLASSIFIER_ERROR,
+    *,
+    allow_light: bool = False,
 ) -> Match:
     """The share of pictures that show what their caption says, and the same for each attribute alone.
 
@@ -63,6 +65,8 @@ def caption_match(
         classifier: reads scenes off pictures; without it the one that ships with the course.
         classifier_error: the largest share of wrong answers to reckon with. The default is what the card of the
             shipped classifier allows on pictures as the course draws them; on others nobody has measured it.
+        allow_light: whether all pixels may be 0 or more, as of a network that has hardly trained; without it such a
+            batch is taken for pictures in [0, 1], and refused.
 
     Raises:
         UnknownWords: a `ValueError` that names the words of a caption that mean nothing.
@@ -76,7 +80,7 @@ def caption_match(
         >>> match.share.value, {name: share.value for name, share in match.attributes.items()}
         (0.5, {'shape': 1.0, 'colour': 0.5, 'size': 1.0})
     """
-    return match_compute(match_update(None, images, captions, classifier), classifier_error)
+    return match_compute(match_update(None, images, captions, classifier, allow_light=allow_light), classifier_error)
 
 
 def match_update(
@@ -84,6 +88,8 @@ def match_update(
     images: Float[Tensor, "n 3 32 32"],
     captions: Sequence[str],
     classifier: SceneClassifier | None = None,
+    *,
+    allow_light: bool = False,
 ) -> MatchCounts:
     """Add a batch of pictures and captions to what was counted before (None: nothing); see `caption_match`.
 
@@ -92,7 +98,7 @@ def match_update(
         >>> dict(zip(QUESTIONS, counts.total.tolist(), strict=True))["colour"]
         1
     """
-    check_pictures(images, READ_SIDE)
+    check_pictures(images, READ_SIDE, allow_light)
     if len(images) != len(captions):
         raise ValueError(f"expected a caption for each picture; got {len(images)} and {len(captions)}")
     said = [parse(caption) for caption in captions]

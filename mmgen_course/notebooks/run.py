@@ -10,13 +10,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty
 from threading import Event, Thread
+from typing import Any
 
 import psutil
+from jupyter_client.asynchronous import AsyncKernelClient
+from jupyter_client.channels import AsyncZMQSocketChannel
+from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+from traitlets import Type
 
 from mmgen_course.notebooks.register import lesson_names
 
@@ -26,6 +32,39 @@ ROOT = Path(__file__).resolve().parents[2]
 # for minutes in front of the learner trains for seconds; nobody's progress in the exercises is read or written
 ENVIRONMENT = {"PYTHONHASHSEED": "0", "MMGEN_FAST": "1", "MMGEN_PROGRESS": ""}
 KERNEL_ARGUMENTS = ["--log-level=ERROR"]  # no warning about unencrypted loopback for each kernel
+LOOK_SECONDS = 1.0
+
+
+class PollingChannel(AsyncZMQSocketChannel):
+    """A channel to the kernel that looks for a reply once a second, also where nothing has told it that one is there.
+
+    nbclient answers a widget's message while it waits for the reply to a cell. That send goes past asyncio
+    (`Session.send` takes the plain socket), and if the reply arrives in this moment, ZeroMQ's one notice of it is
+    consumed: the wait would last until the cell's time-out.
+    """
+
+    async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:  # type: ignore[override]
+        """The next message.
+
+        Raises:
+            Empty: none came within so many seconds.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = LOOK_SECONDS if end is None else min(LOOK_SECONDS, end - time.monotonic())
+            try:
+                return await super().get_msg(max(0.0, left))
+            except Empty:
+                if end is not None and time.monotonic() >= end:
+                    raise
+
+
+class _Client(AsyncKernelClient):
+    shell_channel_class = Type(PollingChannel)
+
+
+class _Manager(AsyncKernelManager):
+    client_factory = Type(_Client, klass=AsyncKernelClient)
 
 
 @dataclass(frozen=True)
@@ -74,6 +113,7 @@ def execute(notebook: NotebookNode, name: str = "notebook", timeout: int = 600) 
     client = NotebookClient(
         copy.deepcopy(notebook),
         kernel_name="python3",
+        kernel_manager_class=_Manager,
         timeout=timeout,
         store_widget_state=True,
         record_timing=False,

@@ -120,7 +120,7 @@ def measure(decoder: CaptionDecoder, vectors: WordVectors | None = None, n: int 
             says = {"naming": naming} if naming else {}
             captions = data.draw(n, split, pairs, words=words, **says).captions
             full = [complete(caption, generator) for caption in captions]
-            match = caption_match(draw(decoder, full, generator, vectors), captions)
+            match = caption_match(draw(decoder, full, generator, vectors), captions, allow_light=True)
             measured[f"{objects}, {kind}"] = match.share.value
             if kind == "held-out compositions":
                 measured |= {f"{objects}, {kind}, {name}": share.value for name, share in match.attributes.items()}

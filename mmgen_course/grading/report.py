@@ -99,8 +99,8 @@ def page_names(outcomes: Sequence[Outcome]) -> list[str]:
     """
     names: dict[str, None] = {}
     for outcome in outcomes:
-        letters = normalize("NFKD", f"{outcome['student'][:60]} {outcome['lesson']}").encode("ascii", "ignore")
-        words = "-".join(re.findall("[a-z0-9]+", letters.decode().lower()))
+        letters = normalize("NFKD", outcome["student"]).encode("ascii", "ignore").decode()[:60]  # one may become 18
+        words = "-".join(re.findall("[a-z0-9]+", f"{letters} {outcome['lesson']}".lower()))
         key = outcome["key"]
         ends = chain([key[:8], key], (f"{key}-{number}" for number in count(2)))
         names[next(name for end in ends if (name := f"{words or 'student'}-{end}.html") not in names)] = None

@@ -22,6 +22,8 @@ Outcome = dict[str, Any]
 # what shows results, or runs the course's own notebooks, decides none
 UNDECIDING = ["exercises/feedback", "exercises/progress.py", "notebooks/run.py"]
 UNDECIDING += ["grading/class_statistics.py", "grading/gradebook.py", "grading/report.py"]
+# what each result says, whatever came of the notebook
+WRITTEN = {"student", "lesson", "file", "key", "isolation", "state", "reason", "points", "of", "exercises", "notes"}
 
 
 class Results:
@@ -40,11 +42,8 @@ class Results:
 
     def done(self, key: str) -> Outcome | None:
         """The result with this key, if it is there and says more than that we failed."""
-        try:
-            outcome = json.loads(self.path(key).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        return None if outcome["state"] == "not graded" else outcome
+        outcome = _read(self.path(key))
+        return None if outcome is None or outcome["state"] == "not graded" else outcome
 
     def write(self, outcome: Outcome) -> None:
         """Keep a result."""
@@ -53,8 +52,18 @@ class Results:
 
     def all(self) -> Iterator[Outcome]:
         """Every result, by student and file."""
-        found = [json.loads(path.read_text(encoding="utf-8")) for path in self.folder.glob("*.json")]
-        yield from sorted(found, key=lambda outcome: (outcome["student"], outcome["file"]))
+        found = map(_read, self.folder.glob("*.json"))
+        yield from sorted(filter(None, found), key=lambda outcome: (outcome["student"], outcome["file"]))
+
+
+def _read(path: Path) -> Outcome | None:
+    """A result as it was written; nothing if it is not there or damaged: then it is graded again."""
+    try:
+        outcome = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    whole = isinstance(outcome, dict) and outcome.keys() >= WRITTEN and outcome["key"] == path.stem
+    return outcome if whole else None
 
 
 def key_of(submission: Submission, contained: bool = True, seconds: float = SECONDS, lesson: str = "") -> str:

@@ -57,7 +57,8 @@ def _parsed(content: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise Refused(f"not UTF-8 at byte {error.start}: save it from JupyterLab, not from an editor") from None
     try:
-        return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_without_duplicates)
+        # NaN and Infinity are no JSON, but Python writes them into outputs, which nobody believes
+        return json.loads(text, object_pairs_hook=_without_duplicates)
     except Refused:
         raise
     except RecursionError:
@@ -66,10 +67,6 @@ def _parsed(content: bytes) -> Any:
         raise Refused(f"not JSON at line {error.lineno}, column {error.colno}: {error.msg}") from None
     except ValueError as error:  # a number of a million digits
         raise Refused(f"not JSON: {error}") from None
-
-
-def _no_constant(name: str) -> None:
-    raise Refused(f"{name} is no JSON")
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from distributed import LocalCluster
 
 from mmgen_course.grading import bubblewrap, grade, run
 from mmgen_course.grading.cluster import grade_with_dask
-from mmgen_course.grading.results import Results, key_of
+from mmgen_course.grading.results import WRITTEN, Results, key_of
 from mmgen_course.grading.run import NotContained, ensure_contained, grade_all
 from mmgen_course.grading.sandbox import Infrastructure, Sandbox
 from mmgen_course.grading.submissions import collect, submission
@@ -85,11 +85,13 @@ def test_a_killed_run_goes_on_where_it_was_and_loses_and_doubles_nothing(school,
 
 def test_a_half_written_or_failed_result_is_not_taken_for_done(tmp_path):
     results = Results(tmp_path)
-    results.write({"key": "a", "state": "graded"})
-    results.write({"key": "b", "state": "not graded"})
+    whole = dict.fromkeys(WRITTEN, "") | {"state": "graded"}
+    results.write(whole | {"key": "a"})
+    results.write(whole | {"key": "b", "state": "not graded"})
     results.path("c").write_text('{"key": "c", "sta')
-    assert results.done("a") == {"key": "a", "state": "graded"}
-    assert [results.done(key) for key in "bcd"] == [None, None, None]
+    results.write({"key": "e", "state": "graded"})
+    assert results.done("a") == whole | {"key": "a"}
+    assert [results.done(key) for key in "bcde"] == [None] * 4
 
 
 def test_what_a_killed_run_was_writing_is_cleaned_up_and_the_secret_stays(tmp_path):

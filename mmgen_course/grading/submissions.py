@@ -17,6 +17,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
@@ -30,8 +31,8 @@ MOST_NOTEBOOKS = 10  # of one student for one lesson
 MOST_TOTAL = 4_000_000_000  # bytes of all notebooks of a class, unpacked
 LONGEST_NAME = 200
 # what the readers of archives raise on broken bytes
-BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError)
-BROKEN += (RuntimeError, ValueError, OverflowError, IndexError)
+BROKEN: tuple[type[Exception], ...] = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error)
+BROKEN += (EOFError, OSError, RuntimeError, ValueError, OverflowError, IndexError)
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 # what systems and programs leave in folders, and nobody hands in
 LEFT = re.compile(
@@ -121,7 +122,7 @@ def _submissions(members: Iterable[Member], within: str = "") -> Iterator[Submis
                 raise Refused("an archive in an archive in an archive: hand in the notebook itself")
             else:
                 yield from _packed(name, member.read())
-        except (Refused, *BROKEN) as error:
+        except BROKEN as error:
             yield Submission("", name, refused=str(error) or type(error).__name__)
 
 
@@ -181,7 +182,7 @@ def _in_folder(folder: Path, within: str = "", depth: int = 0) -> Iterator[Membe
         if entry.is_symlink() and path.is_dir():
             yield Member(f"{name}{SUFFIX}", _refusal("a link to a folder; nothing in it was read"))
         elif not entry.is_dir(follow_symlinks=False):
-            yield Member(name, lambda path=path: _regular(path))
+            yield Member(name, partial(_regular, path))
         elif depth == MOST_FOLDERS:
             yield Member(f"{name}{SUFFIX}", _refusal(f"more than {MOST_FOLDERS} folders, one within the other"))
         else:
@@ -218,7 +219,7 @@ def _in_zip(content: Callable[[], bytes]) -> Iterator[Member]:
         archive = zipfile.ZipFile(io.BytesIO(_mended(whole)))
     for entry in archive.infolist():
         if not entry.is_dir():
-            yield Member(_posix(_name(entry)), lambda entry=entry: _unzipped(archive, entry))
+            yield Member(_posix(_name(entry)), partial(_unzipped, archive, entry))
 
 
 def _unzipped(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
@@ -267,7 +268,7 @@ def _in_tar(source: Path) -> Iterator[Member]:
         try:
             for entry in archive:
                 if not entry.isdir():
-                    yield Member(_posix(entry.name), lambda entry=entry: _untarred(archive, entry))
+                    yield Member(_posix(entry.name), partial(_untarred, archive, entry))
         except BROKEN as error:
             yield Member(f"{source.name}, from here on{SUFFIX}", _refusal(f"cannot be read to its end: {error}"))
 

@@ -1,8 +1,10 @@
 """Takes the code cells of a notebook apart, into statements; what each of them binds, uses and may change."""
 
 import ast
+import importlib.util
 import re
 import symtable
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -260,9 +262,11 @@ def _effects(nodes: list[ast.AST], own: frozenset[str], libraries: frozenset[str
         elif isinstance(node, ast.Call) and not _is_harmless(node, own):
             given |= mentioned(node)
             passed |= _passed(node)
+            stored |= _holder(node.func) & own
         elif isinstance(node, DEFINITIONS):
             for decorator in node.decorator_list:
                 given |= mentioned(decorator)
+                stored |= _holder(decorator) & own
         if isinstance(node, ast.Call) and _last(node.func) in WRITING:
             stored.add(FILES)
     anything = any(_may_do_anything(node, own, libraries) for node in nodes)
@@ -309,7 +313,24 @@ def _passed(call: ast.Call) -> set[str]:
 
 
 def _reads(node: ast.AST) -> str:
-    return FILES if isinstance(node, ast.Call) and _last(node.func) in READING else ""
+    """`FILES` if code reads from the disk, among it a module that only the notebook can have written."""
+    if isinstance(node, ast.Import):
+        reads = any(_is_beside(alias.name) for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        reads = _is_beside(node.module or "")
+    else:
+        reads = isinstance(node, ast.Call) and _last(node.func) in READING
+    return FILES if reads else ""
+
+
+def _is_beside(module: str) -> bool:
+    name = module.partition(".")[0]
+    return name not in sys.modules and name not in sys.stdlib_module_names and importlib.util.find_spec(name) is None
+
+
+def _holder(function: ast.expr) -> set[str]:
+    """Of `rows.append` it is `rows`: what a call of it may change."""
+    return {_base(function)} if isinstance(function, ast.Attribute) else set()
 
 
 def _last(node: ast.expr) -> str:

@@ -70,7 +70,7 @@ FILES = [
         "F8a", "nbformat 3", lambda n: n.update(nbformat=3), "refused", 0, "open it in JupyterLab and save it again"
     ),
     edited("F8b", "a format to come", lambda n: n.update(nbformat=6), "refused", 0, "expected nbformat 4; got 6"),
-    one("F9a", "not a number", b'{"nbformat": 4, "x": NaN, "cells": []}', "refused", part="NaN is no JSON"),
+    edited("F9a", "not a number", lambda n: n.update(metadata={"loss": float("nan"), "x": float("inf")}), *FULL),
     one("F9b", "a name twice", b'{"nbformat": 4, "nbformat": 4}', "refused", part="stands twice"),
     edited("F10", "a kernel of another language", lambda n: n.update(metadata={"kernelspec": {"name": "ir"}}), *FULL),
     Folder(
@@ -161,7 +161,7 @@ IDENTITY = [
         zipped(
             {"BOB.ipynb": of(HONEST), "bob.ipynb": of(HONEST[:-1]), "CON.ipynb": of(HONEST), "a:b.ipynb": of(HONEST)}
         ),
-        {"BOB": FULL, "bob": ("graded", 9, ""), "CON": FULL, "a:b": ("refused", 0, OUT)},
+        {"BOB": FULL, "bob": ("graded", 9, ""), "CON": FULL, "a:b": FULL},
     ),
     Folder("H5", "a name that is a formula", bytes_in("=HYPERLINK(1).ipynb", of(HONEST)), {"=HYPERLINK(1)": FULL}),
     Folder(

@@ -193,6 +193,7 @@ def failure(error: BaseException) -> tuple[str, str]:
 
 def main(descriptor: int) -> None:
     """Serve on a socket, and end at once, without anything that was registered to run at the end."""
+    sys.path.append("")  # the folder of the notebook, where `%%writefile` has put a module, as in Jupyter
     try:
         serve(socket.socket(fileno=descriptor))
     finally:

@@ -2,6 +2,7 @@
 
     python benchmarks/grading.py speed      # submissions a minute, beside nbgrader's for the same assignment
     python benchmarks/grading.py honest     # 3,000 gradings of honest notebooks while every core is busy
+    python benchmarks/grading.py habits     # every solution with every habit of tests/habits.py in it
     python benchmarks/grading.py kills      # 2,000 submissions, 5 % hostile, the grader killed five times
     python benchmarks/grading.py repeats    # the corpus of tests/attacks twenty times
 
@@ -9,10 +10,12 @@ Each prints one table, and ends with 1 if what it claims does not hold.
 """
 
 import argparse
+import ast
 import json
 import multiprocessing
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -24,17 +27,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "tests" / "attacks"), str(ROOT / "benchmarks")]
+sys.path[:0] = [str(ROOT / "tests" / "attacks"), str(ROOT / "tests"), str(ROOT / "benchmarks")]
 
 from corpus import honest_cells, notebook_of  # noqa: E402
 from folders import HONESTLY  # noqa: E402
 from grading_controls import course, graded_by_nbgrader  # noqa: E402
+from habits import HABITS  # noqa: E402
 from test_attacks import CASES  # noqa: E402
 
+from mmgen_course.exercises import all_exercises, exercises_of  # noqa: E402
 from mmgen_course.grading.results import Results  # noqa: E402
 from mmgen_course.grading.run import grade_all, outcome_of  # noqa: E402
 from mmgen_course.grading.sandbox import Sandbox  # noqa: E402
 from mmgen_course.grading.submissions import collect  # noqa: E402
+from mmgen_course.notebooks.read import code_cells  # noqa: E402
 
 MMGEN = [sys.executable, "-m", "mmgen_course"]
 # these take their whole limit of time; two in a hundred of them are plenty for a class
@@ -114,6 +120,77 @@ def honest(options: argparse.Namespace) -> bool:
     return not failed
 
 
+def habits(options: argparse.Namespace) -> bool:
+    """Grade each lesson's solutions with a habit's cells above every check, and each answer asking for what they make.
+
+    What that is comes from IPython itself, which has run the habit's cells.
+    """
+    with TemporaryDirectory() as name:
+        folder = Path(name, "class")
+        folder.mkdir()
+        expected = {habit: value_in_ipython(cells) for habit, cells in HABITS.items()}
+        for lesson in {exercise.lesson for exercise in all_exercises().values()}:
+            solved = code_cells((ROOT / "notebooks" / "solutions" / f"{lesson}.ipynb").read_bytes())
+            for i, (habit, cells) in enumerate(HABITS.items()):
+                name_of_file = f"{lesson}-{i:02d}-{re.sub('[^a-z]+', '-', habit)}.ipynb"
+                (folder / name_of_file).write_bytes(notebook_of(with_habit(solved, lesson, cells, expected[habit])))
+        lost: Counter[str] = Counter()
+        graded, begin, seconds = 0, time.monotonic(), 0.0
+        for outcome in grade_all(collect(folder), Results(Path(name, "out")), jobs=options.jobs):
+            graded += 1
+            seconds += outcome["seconds"]
+            if outcome["points"] != outcome["of"]:
+                lost[outcome["file"]] = outcome["of"] - outcome["points"]
+                print(outcome["file"], json.dumps([one for one in outcome["exercises"].values() if not one["points"]]))
+                print("   ", outcome["notes"])
+    print(f"{graded} solutions with {len(HABITS)} habits: {len(lost)} lose points")
+    print(f"{60 * graded / (time.monotonic() - begin):.0f} a minute, {seconds / graded:.2f} s each")
+    return not lost
+
+
+def value_in_ipython(cells: list[str]) -> object:
+    """What f(3) is where IPython has run these cells."""
+    program = (
+        "import sys, json\nfrom IPython.core.interactiveshell import InteractiveShell\n"
+        "shell = InteractiveShell.instance()\n"
+        "for cell in json.load(sys.stdin): shell.run_cell(cell).raise_error()\n"
+        "print('\\n' + repr(shell.user_ns['f'](3)))"
+    )
+    with TemporaryDirectory() as folder:
+        run = [sys.executable, "-c", program]
+        environment = os.environ | {"MPLBACKEND": "agg"}
+        ran = subprocess.run(
+            run, input=json.dumps(cells), capture_output=True, text=True, check=True, cwd=folder, env=environment
+        )
+    return ast.literal_eval(ran.stdout.splitlines()[-1])
+
+
+def with_habit(solved: list[str], lesson: str, cells: list[str], expected: object) -> list[str]:
+    """The cells of a solution, with a habit's above each check; an answer that does not find what they make fails."""
+    written = []
+    for cell in solved:
+        for exercise in exercises_of(lesson):
+            if f"check({exercise.name})" in cell:
+                written += cells
+                if exercise.way != "module":
+                    written.append(GUARD.format(name=exercise.name, expected=expected))
+        written.append(cell)
+    return written
+
+
+GUARD = """
+def guarded(answer, f):
+    held = []
+    def asked(*arguments, **options):
+        if not held:
+            held.append(f(3))
+        assert held == [{expected!r}], held
+        return answer(*arguments, **options)
+    return asked
+{name} = guarded({name}, f)
+"""
+
+
 def kills(options: argparse.Namespace) -> bool:
     """Grade a class, and grade it again with the grader killed; the results must be the same."""
     with TemporaryDirectory() as name:
@@ -166,7 +243,7 @@ def repeats(options: argparse.Namespace) -> bool:
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["speed", "honest", "kills", "repeats"])
+    parser.add_argument("what", choices=["speed", "honest", "habits", "kills", "repeats"])
     parser.add_argument("--number", type=int, help="submissions or gradings")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--theirs", type=int, default=20, help="submissions for nbgrader")
@@ -174,7 +251,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=20)
     options = parser.parse_args()
     options.number = options.number or {"speed": 400, "honest": 3000, "kills": 2000}.get(options.what)
-    sys.exit(not {"speed": speed, "honest": honest, "kills": kills, "repeats": repeats}[options.what](options))
+    verbs = {"speed": speed, "honest": honest, "habits": habits, "kills": kills, "repeats": repeats}
+    sys.exit(not verbs[options.what](options))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 
 import pytest
 import torch
+from habits import HABITS
 from IPython.core.interactiveshell import InteractiveShell
 
 from mmgen_course.grading.untrusted import worker
@@ -107,135 +108,6 @@ def test_what_ipython_takes_costs_no_answer(cells, monkeypatch):
 def test_a_deep_expression_is_noted_and_not_fatal():
     _, notes = statements(["x = " + "(" * 5000 + ")" * 5000, "y = " + "-" * 100_000 + "1"])
     assert len(notes) == 2
-
-
-HABITS = {
-    "a loop fills a table": ["table = {}", "for k in range(5):\n    table[k] = k * k", "def f(x): return table[x]"],
-    "with fills a list": [
-        "from contextlib import nullcontext\nrows = []",
-        "with nullcontext():\n    rows.append(7)",
-        "def f(x): return x + sum(rows)",
-    ],
-    "a branch fills a table": [
-        "table = {}\nif __name__ == '__main__':\n    table[3] = 5",
-        "def f(x): return table.get(x)",
-    ],
-    "try fills a list": [
-        "rows = []\ntry:\n    rows += [1, 2]\nexcept ValueError:\n    rows = [9]",
-        "def f(x): return rows",
-    ],
-    "an assigned call changes": ["rows = [1, 2, 3]\nlast = rows.pop()", "def f(x): return rows"],
-    "an underscore is assigned": ["d = {}\n_ = d.update(a=4)", "def f(x): return d"],
-    "setattr": ["class C: pass", "c = C()\nsetattr(c, 'k', 3)", "def f(x): return x * c.k"],
-    "setattr of a class": ["class C:\n    k = 1", "setattr(C, 'k', 3)", "def f(x): return x * C().k"],
-    "a class is patched": ["class C:\n    def m(self): return 1", "C.m = lambda self: 8", "def f(x): return C().m()"],
-    "globals is written to": ["globals()['k'] = 4", "def f(x): return k * x"],
-    "globals is updated": ["globals().update(k=4)", "def f(x): return k * x"],
-    "vars of an object": ["class C: pass", "c = C()\nvars(c)['k'] = 6", "def f(x): return c.k"],
-    "exec binds": ["exec('k = 5')", "def f(x): return k"],
-    "an initialiser": [
-        "import torch\nfrom torch import nn\nlayer = nn.Linear(1, 1, bias=False)",
-        "nn.init.constant_(layer.weight, 4.0)",
-        "def f(x): return layer(torch.tensor([float(x)])).item()",
-    ],
-    "in place under no_grad": [
-        "import torch\nw = torch.zeros(2)",
-        "with torch.no_grad():\n    w.add_(2)\n    w[0] = 5",
-        "def f(x): return (x * w).tolist()",
-    ],
-    "out=": ["import torch\na = torch.zeros(1)\ntorch.add(torch.ones(1), 1, out=a)", "def f(x): return a.item()"],
-    "a decorator registers": [
-        "known = {}\ndef register(g):\n    known[g.__name__] = g\n    return g",
-        "@register\ndef double(x): return 2 * x",
-        "def f(x): return known['double'](x)",
-    ],
-    "a method registers": [
-        "class R:\n    all = []\n    def add(self, g):\n        self.all.append(g)\n        return g",
-        "r = R()\n@r.add\ndef g(x): return x + 1",
-        "def f(x): return [g(x) for g in r.all]",
-    ],
-    "a helper called for its effect": [
-        "d = {}\ndef fill(n):\n    for i in range(n): d[i] = -i",
-        "fill(4)",
-        "def f(x): return d[x]",
-    ],
-    "a helper changes what it is given": ["def fill(t): t['a'] = 1", "d = {}\nfill(d)", "def f(x): return d"],
-    "a helper changes a global": ["k = 1\ndef up():\n    global k\n    k += 1", "up()\nup()", "def f(x): return k * x"],
-    "a helper of a helper": ["d = []\ndef a(): d.append(1)\ndef b(): a()", "b()\nx = b()", "def f(x): return d"],
-    "a helper sets an attribute of a function": [
-        "def g(x): return g.k * x\ndef mark(h, k): h.k = k",
-        "mark(g, 4)",
-        "def f(x): return g(x)",
-    ],
-    "an attribute of a function": ["def g(x): return g.k * x", "g.k = 3", "def f(x): return g(x)"],
-    "a second name for a list": ["a = [1]\nb = a\nb.append(2)", "def f(x): return a"],
-    "a list in a list": ["a = [1]\nouter = []\nouter.append(a)", "a.append(5)", "def f(x): return outer"],
-    "an object keeps what it was given": [
-        "class Box:\n    def __init__(self, rows): self.rows = rows\n    def add(self, x): self.rows.append(x)",
-        "rows = [1]\nbox = Box(rows)\nbox.add(6)",
-        "def f(x): return rows",
-    ],
-    "a class counts its instances": [
-        "made = []\nclass C:\n    def go(self): made.append(self)",
-        "c = C()\nc.go()\nc.go()",
-        "def f(x): return len(made)",
-    ],
-    "an iterator is used up": ["it = iter(range(9))\nfirst = next(it)\nsecond = next(it)", "def f(x): return next(it)"],
-    "a loop uses an iterator up": ["it = iter([4, 5, 6])\nfor one in it:\n    break", "def f(x): return list(it)"],
-    "map calls a method": ["rows = []\nn = list(map(rows.append, [1, 2]))", "def f(x): return rows"],
-    "a comprehension calls a method": ["rows = []\n[rows.append(i) for i in range(3)]", "def f(x): return rows"],
-    "a lambda is called at once": ["rows = []\n(lambda: rows.append(3))()", "def f(x): return rows"],
-    "a lambda finds what comes later": ["g = lambda x: k * x", "k = 7", "f = lambda x: g(x)"],
-    "answers are lambdas": ["k = 2\nh = lambda x: k + x", "f = lambda x: h(x) * 2"],
-    "an object finds what comes later": [
-        "class A:\n    def m(self, x): return helper(x)\na = A()",
-        "def helper(x): return x + 8",
-        "def f(x): return a.m(x)",
-    ],
-    "del, then anew": ["k = 1\ndel k\nk = 3", "def f(x): return k * x"],
-    "del of an item": ["d = {1: 2, 3: 4}\ndel d[1]", "def f(x): return d"],
-    "a walrus in while": ["n = 0\nwhile (n := n + 1) < 5:\n    pass", "def f(x): return n"],
-    "augmented in a loop": ["n = 0\nfor i in range(4):\n    n += i", "def f(x): return n"],
-    "a function gains a case": [
-        "from functools import singledispatch\n@singledispatch\ndef total(x): return 'any'",
-        "@total.register\ndef _(x: int): return 'int'",
-        "def f(x): return total(x)",
-    ],
-    "a default is taken early": ["k = 1\ndef f(x, k=k): return k * x", "k = 9"],
-    "a star": ["from math import *", "def f(x): return floor(x + 0.5)"],
-    "a partial": ["from functools import partial\ndef g(a, b): return a - b", "f = partial(g, 10)"],
-    "annotations from the future": [
-        "from __future__ import annotations",
-        "def g(x: Unknown) -> Missing: return x",
-        "def f(x: list[Nothing]): return g(x)",
-    ],
-    "a match": ["k = 3\nmatch k:\n    case 3:\n        name = 'three'", "def f(x): return name"],
-    "a dtype is set": [
-        "import torch\ntorch.set_default_dtype(torch.float64)",
-        "def f(x): return str(torch.ones(1).dtype)",
-    ],
-    "a path is extended": ["import sys\nsys.path.append('/nowhere')", "def f(x): return '/nowhere' in sys.path"],
-    "a seed is set": ["import random\nrandom.seed(3)\nr = random.random()", "def f(x): return r"],
-    "a printing helper of one's own": [
-        "said = []\ndef print(*what): said.extend(what)",
-        "print('hello')",
-        "def f(x): return said",
-    ],
-    "a module is written": [
-        "%%writefile written_by_a_notebook.py\ndef g(x): return x + 9",
-        "from written_by_a_notebook import g",
-        "def f(x): return g(x)",
-    ],
-    "measured": ["%%time\nk = 3", "def f(x): return k"],
-    "measured on one line": ["%time k = 3", "def f(x): return k"],
-    "captured": ["%%capture out\nk = 3\nprint(k)", "def f(x): return (k, type(out).__name__)"],
-    "plots and checks between": [
-        "import matplotlib.pyplot as plt\nk = [1, 2]",
-        "plt.plot(k)\nplt.show()\nplt.close()",
-        "k.append(4)",
-        "def f(x): return k",
-    ],
-}
 
 
 @pytest.fixture(scope="module")

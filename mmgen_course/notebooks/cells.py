@@ -183,6 +183,7 @@ def _statement(number: int, node: ast.stmt, own: frozenset[str], libraries: froz
     if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda) and all(map(_is_bound, node.targets)):
         now, late = frozenset(), now | late
         at_once, later = [], [node.value.body]
+    now &= _before_bound([node], set())
     does, calls = _effects(at_once, own, libraries), _effects(later, own, libraries)
     now |= {FILES} & set(map(_reads, at_once))
     late |= {FILES} & set(map(_reads, later))
@@ -222,6 +223,38 @@ def _names(text: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
             if symbol.is_declared_global() and symbol.is_assigned():
                 binds.add(symbol.get_name())
     return frozenset(binds), frozenset(now), frozenset(late)
+
+
+def _before_bound(body: list[ast.stmt], bound: set[str]) -> set[str]:
+    """The names that statements use before they have bound them themselves, as a loop binds its own variable.
+
+    Args:
+        body: run one after the other.
+        bound: names that have a value of theirs before; it grows by those that get one whatever happens.
+    """
+    used: set[str] = set()
+    for node in body:
+        if isinstance(node, ast.For | ast.AsyncFor):
+            used |= mentioned(node.iter) - bound
+            used |= _before_bound(node.body, bound | mentioned(node.target)) | _before_bound(node.orelse, set(bound))
+        elif isinstance(node, ast.With | ast.AsyncWith):
+            for item in node.items:
+                used |= mentioned(item.context_expr) - bound
+                bound |= mentioned(item.optional_vars) if item.optional_vars else set()
+            used |= _before_bound(node.body, bound)
+        elif isinstance(node, ast.If | ast.While):
+            used |= mentioned(node.test) - bound
+            used |= _before_bound(node.body, set(bound)) | _before_bound(node.orelse, set(bound))
+        elif isinstance(node, ast.Try):
+            handled = [statement for handler in node.handlers for statement in handler.body]
+            types = [handler.type for handler in node.handlers if handler.type]
+            used |= set().union(*map(mentioned, types)) - bound
+            for part in (node.body, handled, node.orelse, node.finalbody):
+                used |= _before_bound(part, set(bound))
+        else:
+            used |= mentioned(node) - bound
+            bound |= set(_sure(node))
+    return used
 
 
 def _split(node: ast.stmt) -> tuple[list[ast.AST], list[ast.AST]]:

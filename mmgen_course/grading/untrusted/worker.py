@@ -24,7 +24,7 @@ from mmgen_course.grading import protocol
 from mmgen_course.notebooks.cells import Statement, asked_at, statements
 from mmgen_course.notebooks.slices import Slicer
 
-CELL_SECONDS = 6.0  # of the processor, for all statements that an exercise needs; one may take half of what is left
+CELL_SECONDS = 4.0  # of the processor, for all statements that an exercise needs; one may take half of what is left
 
 
 def serve(channel: socket.socket) -> None:

@@ -86,6 +86,7 @@ HABITS = {
     "del, then anew": ["k = 1\ndel k\nk = 3", "def f(x): return k * x"],
     "del of an item": ["d = {1: 2, 3: 4}\ndel d[1]", "def f(x): return d"],
     "a walrus in while": ["n = 0\nwhile (n := n + 1) < 5:\n    pass", "def f(x): return n"],
+    "a loop over nothing": ["k = 4\nfor k in []:\n    pass", "def f(x): return k"],
     "augmented in a loop": ["n = 0\nfor i in range(4):\n    n += i", "def f(x): return n"],
     "a function gains a case": [
         "from functools import singledispatch\n@singledispatch\ndef total(x): return 'any'",

@@ -17,9 +17,10 @@ DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 PURE = {"abs", "all", "any", "bool", "check", "dict", "display", "divmod", "enumerate", "float", "format", "frozenset"}
 PURE |= {"get_ipython", "getattr", "hasattr", "hash", "id", "int", "isinstance", "issubclass", "len", "list", "max"}
 PURE |= {"min", "pow", "print", "range", "repr", "reversed", "round", "set", "sorted", "str", "sum", "super", "tuple"}
-PURE |= {"type", "zip"}
+PURE |= {"einsum", "rearrange", "repeat", "type", "zip"}
 SHOWING = {"display", "get_ipython", "plt", "show", "tqdm", "widgets"}  # what begins with these draws for a reader
-COMPUTING = {"F", "einops", "math", "np", "numpy", "torch"}  # what begins with these computes, but for these functions:
+COMPUTING = {"F", "einops", "itertools", "json", "math", "np", "numpy", "re", "statistics", "string", "torch"}
+# what begins with these computes, but for these functions:
 CHANGING = re.compile(r".*_$|set|manual|seed|use|enable|disable|register|load|save|put|place|copyto|shuffle|fill")
 SETTING = re.compile(r"set|manual|seed|use|enable|disable|register|simplefilter|filterwarnings|basicConfig|add_|rc")
 # a statement with one of these names may do anything to the notebook
@@ -42,7 +43,17 @@ READING = {
 }
 READING |= {"exists", "is_file", "glob", "iterdir", "listdir", "getcwd", "cwd"}
 FILES = "the files"  # stands among the names for what is on the disk
-IMMUTABLE = {"bool", "float", "int", "item", "len", "range", "round", "str"}  # calls that give numbers or a text
+IMMUTABLE = {
+    "bool",
+    "compile",
+    "float",
+    "int",
+    "item",
+    "len",
+    "range",
+    "round",
+    "str",
+}  # calls that give numbers or a text
 
 
 @dataclass(frozen=True)
@@ -72,7 +83,8 @@ class Statement:
         binds: names of the notebook that it gives a value, maybe.
         uses: names that it needs, at once or when a function in it is called.
         imports: whether all that it does is to import.
-        sure: names that it gives a new value whatever happens.
+        sure: names that it gives a new value whatever happens, variables of a loop among them.
+        loops: those of a loop, which keep their old value if it has nothing to go through.
         late: names that its functions need when they are called.
         now: names that it needs at once.
         does: what it may change as it runs.
@@ -86,6 +98,7 @@ class Statement:
     uses: frozenset[str]
     imports: bool
     sure: frozenset[str]
+    loops: frozenset[str]
     late: frozenset[str]
     now: frozenset[str]
     does: Effects = field(default_factory=Effects)
@@ -194,6 +207,7 @@ def _statement(number: int, node: ast.stmt, own: frozenset[str], libraries: froz
         now | late,
         isinstance(node, ast.Import | ast.ImportFrom),
         frozenset(_sure(node)),
+        frozenset(_loop_variables(node)),
         late,
         now,
         does,
@@ -384,10 +398,22 @@ def _sure(node: ast.stmt) -> Iterator[str]:
         yield node.name
     elif isinstance(node, ast.Import | ast.ImportFrom):
         yield from _imported(node)
+    elif isinstance(node, ast.With | ast.AsyncWith):
+        for inner in node.body:
+            yield from _sure(inner)
+    elif isinstance(node, ast.For | ast.AsyncFor):
+        yield from _loop_variables(node)
     elif isinstance(node, ast.Assign) or (isinstance(node, ast.AnnAssign) and node.value):
         for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
             parts = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
             yield from (part.id for part in parts if isinstance(part, ast.Name))
+
+
+def _loop_variables(node: ast.stmt) -> Iterator[str]:
+    """The variables of a loop: new ones, unless it has nothing to go through."""
+    if isinstance(node, ast.For | ast.AsyncFor):
+        parts = node.target.elts if isinstance(node.target, ast.Tuple | ast.List) else [node.target]
+        yield from (part.id for part in parts if isinstance(part, ast.Name))
 
 
 def _is_constant(node: ast.AST | None) -> bool:

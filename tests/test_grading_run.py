@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import psutil
 import pytest
@@ -256,3 +257,36 @@ def test_a_scheduler_that_is_not_there_is_an_error_in_a_sentence(school, tmp_pat
     monkeypatch.setattr("mmgen_course.grading.cluster.PATIENCE", 0.2)
     with pytest.raises(OSError, match="Timed out"):
         list(grade_with_dask("tcp://127.0.0.1:9", collect(school), Results(tmp_path)))
+
+
+def test_an_exercise_is_not_punished_for_what_an_answer_before_it_left_running():
+    asked = []
+
+    class Leaky:
+        """Ends at the second question, as one whose threads are found a moment later."""
+
+        def __init__(self):
+            self.questions = 0
+
+        def tell(self, cells, end):
+            pass
+
+        def ask(self, question, end):
+            self.questions += 1
+            asked.append((id(self), question["ask"]))
+            if self.questions > 1:
+                raise EOFError
+            return {"id": question["id"], "state": "error", "reason": "its own", "notes": []}
+
+        def end(self, patience=0.0):
+            return {"ended": "processes", "status": 64}
+
+    class Box:
+        @contextmanager
+        def worker(self, seconds, imports=()):
+            yield Leaky()
+
+    outcome = grade.grade(Box(), submission("a.ipynb", notebook_of(list(honest_cells().values()))), b"")
+    assert {one["state"] for one in outcome["exercises"].values()} == {"error"}
+    assert {one["reason"] for one in outcome["exercises"].values()} == {"its own"}
+    assert len(asked) == 7  # each but the first twice

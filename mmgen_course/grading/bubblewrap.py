@@ -29,6 +29,8 @@ ENVIRONMENT = {
     "USER": "learner",
     "MPLBACKEND": "agg",
     "OMP_NUM_THREADS": "1",
+    "POLARS_MAX_THREADS": "1",
+    "MALLOC_ARENA_MAX": "1",  # else each thread reserves addresses, of which only so many may be had
     "PYTHONDONTWRITEBYTECODE": "1",
     "MMGEN_FAST": "1",
     "MMGEN_PROGRESS": "",

@@ -108,7 +108,12 @@ def _asked(
 def _with_one_worker(
     worker: Worker, waiting: "deque[tuple[Exercise, int]]", results: dict[str, Result], secret: bytes, seconds: float
 ) -> None:
-    """Ask for the waiting exercises until there are no more, or the worker ends."""
+    """Ask for the waiting exercises until there are no more, or the worker ends.
+
+    Where it ends at another than the first, that one is asked again in a new worker: what an answer before it has left
+    behind, such as threads, is not its fault.
+    """
+    first = waiting[0][0]
     while waiting:
         exercise = waiting[0][0]
         try:
@@ -118,6 +123,8 @@ def _with_one_worker(
             state, reason = ended.args
             if state == "infrastructure":
                 raise Infrastructure(reason) from None
+            if exercise is not first:
+                return
             results[exercise.name] = Result(state, 0, exercise.points, reason)
             waiting.popleft()
             return

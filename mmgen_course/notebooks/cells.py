@@ -72,6 +72,10 @@ class Effects:
     passed: frozenset[str] = frozenset()
     anything: bool = False
 
+    def on(self, names: frozenset[str]) -> "Effects":
+        """The same on these names alone, which the notebook can see; a comprehension's variable is none of them."""
+        return Effects(self.stored & (names | {FILES}), self.given & names, self.passed & names, self.anything)
+
 
 @dataclass(frozen=True)
 class Statement:
@@ -196,8 +200,8 @@ def _statement(number: int, node: ast.stmt, own: frozenset[str], libraries: froz
     if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda) and all(map(_is_bound, node.targets)):
         now, late = frozenset(), now | late
         at_once, later = [], [node.value.body]
+    does, calls = _effects(at_once, own, libraries).on(binds | now | late), _effects(later, own, libraries)
     now &= _before_bound([node], set())
-    does, calls = _effects(at_once, own, libraries), _effects(later, own, libraries)
     now |= {FILES} & set(map(_reads, at_once))
     late |= {FILES} & set(map(_reads, later))
     return Statement(

@@ -128,12 +128,13 @@ def habits(options: argparse.Namespace) -> bool:
     with TemporaryDirectory() as name:
         folder = Path(name, "class")
         folder.mkdir()
-        expected = {habit: value_in_ipython(cells) for habit, cells in HABITS.items()}
+        # where a library computes in float64, right answers of some exercises fail in Jupyter, too
+        expected = {habit: value_in_ipython(cells) for habit, cells in HABITS.items() if habit != "a dtype is set"}
         for lesson in {exercise.lesson for exercise in all_exercises().values()}:
             solved = code_cells((ROOT / "notebooks" / "solutions" / f"{lesson}.ipynb").read_bytes())
-            for i, (habit, cells) in enumerate(HABITS.items()):
-                name_of_file = f"{lesson}-{i:02d}-{re.sub('[^a-z]+', '-', habit)}.ipynb"
-                (folder / name_of_file).write_bytes(notebook_of(with_habit(solved, lesson, cells, expected[habit])))
+            for habit, value in expected.items():
+                cells = with_habit(solved, lesson, HABITS[habit], value)
+                (folder / f"{lesson}-{re.sub('[^a-z]+', '-', habit)}.ipynb").write_bytes(notebook_of(cells))
         lost: Counter[str] = Counter()
         graded, begin, seconds = 0, time.monotonic(), 0.0
         for outcome in grade_all(collect(folder), Results(Path(name, "out")), jobs=options.jobs):
@@ -143,7 +144,7 @@ def habits(options: argparse.Namespace) -> bool:
                 lost[outcome["file"]] = outcome["of"] - outcome["points"]
                 print(outcome["file"], json.dumps([one for one in outcome["exercises"].values() if not one["points"]]))
                 print("   ", outcome["notes"])
-    print(f"{graded} solutions with {len(HABITS)} habits: {len(lost)} lose points")
+    print(f"{graded} solutions with {len(expected)} habits: {len(lost)} lose points")
     print(f"{60 * graded / (time.monotonic() - begin):.0f} a minute, {seconds / graded:.2f} s each")
     return not lost
 

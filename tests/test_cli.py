@@ -27,6 +27,7 @@ from typer.testing import CliRunner
 
 from mmgen_course import data, doctor
 from mmgen_course.cli import app
+from mmgen_course.cli.app import minutes
 from mmgen_course.data import registry
 from mmgen_course.data.sources import Remote, Source
 from mmgen_course.grading import sandbox
@@ -76,6 +77,8 @@ def test_lessons_by_name_as_json(course):
     assert result.exit_code == 0
     (cost,) = json.loads(result.stdout)
     assert cost.keys() == {"lesson", "seconds", "cpu_seconds", "peak_mb", "error"}
+    assert cost["cpu_seconds"] < cost["peak_mb"] > 20  # a Python takes so much, and no lesson here so many seconds
+    assert cost["seconds"] > 0
     assert (cost["lesson"], cost["error"]) == ("00_welcome", None)
     failed = mmgen("lessons", "01_images", "--json")
     assert failed.exit_code == 1
@@ -162,6 +165,16 @@ def test_mmgen_alone_shows_its_commands_and_exits_2():
     assert all(name in result.output for name in ("lab", "doctor", "sample", "grade"))
 
 
+def test_minutes_of_119_7_seconds_are_two():
+    assert [minutes(seconds) for seconds in (119.7, 119.4, 59.5, 0.2, 3600)] == [
+        "2:00",
+        "1:59",
+        "1:00",
+        "0:00",
+        "60:00",
+    ]
+
+
 # ---- doctor
 
 
@@ -186,10 +199,12 @@ def test_doctor_advises_fewer_threads_where_torch_has_more_than_there_are_free_c
     before = torch.get_num_threads()
     torch.set_num_threads(2 * (os.cpu_count() or 1))
     try:
-        output = " ".join(mmgen("doctor").stdout.replace("│", " ").split())
+        result = mmgen("doctor")
     finally:
         torch.set_num_threads(before)
+    output = " ".join(result.stdout.replace("│", " ").split())
     assert "slow" in output
+    assert result.exit_code == 0  # slow is not broken
     assert "torch threads: close what else is running, or set OMP_NUM_THREADS=" in output
 
 

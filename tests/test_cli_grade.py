@@ -3,12 +3,17 @@
 import json
 import os
 import sys
+from contextlib import contextmanager
 
 import pytest
+import torch
 from corpus import contained, honest_cells, notebook_of
 from typer.testing import CliRunner
 
 from mmgen_course.cli import app
+from mmgen_course.grading import grade
+from mmgen_course.grading.results import WRITTEN
+from mmgen_course.grading.submissions import submission
 
 
 @pytest.fixture
@@ -89,3 +94,56 @@ def test_two_gradings_do_not_write_to_one_folder(school, tmp_path):
         refused = run(school, "--out", tmp_path / "out", "--allow-uncontained")
     assert refused.exit_code == 1
     assert "another grading writes to" in refused.stderr
+
+
+def test_where_something_is_not_graded_the_command_fails_and_says_how_many(school, tmp_path, monkeypatch):
+    def lost(submissions, *rest):
+        for one in submissions:
+            yield dict.fromkeys(WRITTEN, "") | {
+                "student": one.student,
+                "file": one.file,
+                "lesson": one.lesson,
+                "sha256": one.sha256,
+                "state": "not graded",
+                "reason": "the sandbox did not start",
+                "points": 0,
+                "of": 0,
+                "exercises": {},
+                "notes": [],
+            }
+
+    monkeypatch.setattr("mmgen_course.grading.run.grade_all", lost)
+    done = run(school, "--out", tmp_path / "out", "--allow-uncontained", "--json")
+    assert done.exit_code == 1
+    assert json.loads(done.stdout) == {
+        "submissions": 1,
+        "not graded": 1,
+        "report": str(tmp_path / "out" / "report.html"),
+    }
+
+
+def test_the_inputs_of_two_notebooks_differ_and_those_of_one_are_the_same_again():
+    drawn = []
+
+    class Asked:
+        def ask(self, question, end):
+            drawn[-1].append(torch.cat([part.flatten().double() for part in question["case"]]))
+            return {"id": question["id"], "state": "answered", "value": 0.0, "changed": None, "notes": []}
+
+        def tell(self, cells, end):
+            pass
+
+        def end(self, patience=0.0):
+            return {"ended": "exit", "status": 0}
+
+        @contextmanager
+        def worker(self, seconds, imports=()):
+            drawn.append([])
+            yield self
+
+    honest = list(honest_cells().values())
+    for cells in (honest, honest, [*honest, "x = 1"]):
+        grade.grade(Asked(), submission("a.ipynb", notebook_of(cells)), b"secret")
+    first, again, other = drawn
+    assert all(map(torch.equal, first, again))
+    assert not any(a.shape == b.shape and torch.equal(a, b) for a, b in zip(first, other, strict=True))

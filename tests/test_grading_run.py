@@ -290,3 +290,70 @@ def test_an_exercise_is_not_punished_for_what_an_answer_before_it_left_running()
     assert {one["state"] for one in outcome["exercises"].values()} == {"error"}
     assert {one["reason"] for one in outcome["exercises"].values()} == {"its own"}
     assert len(asked) == 7  # each but the first twice
+
+
+class Told:
+    """A worker that answers what it is told: a function of the question."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def tell(self, cells, end):
+        pass
+
+    def ask(self, question, end):
+        return self.answer(question)
+
+    def end(self, patience=0.0):
+        return {"ended": "exit", "status": 0}
+
+    @contextmanager
+    def worker(self, seconds, imports=()):
+        yield self
+
+    def close(self):
+        pass
+
+
+HONEST = notebook_of(list(honest_cells().values()))
+
+
+def test_an_answer_that_does_not_say_what_it_changed_is_wrong_and_no_fault_of_ours():
+    told = Told(lambda question: {"id": question["id"], "state": "answered", "value": 0.0, "notes": []})
+    outcome = grade.grade(told, submission("a.ipynb", HONEST), b"")
+    assert outcome["state"] == "graded"
+    assert {one["state"] for one in outcome["exercises"].values()} == {"wrong"}
+
+
+def test_an_answer_that_cannot_be_compared_is_named_and_no_fault_of_ours(monkeypatch):
+    def refuse(*arguments):
+        raise RecursionError
+
+    monkeypatch.setattr(grade, "compared", refuse)
+    told = Told(
+        lambda question: {"id": question["id"], "state": "answered", "value": 0.0, "changed": None, "notes": []}
+    )
+    outcome = grade.grade(told, submission("a.ipynb", HONEST), b"")
+    assert outcome["state"] == "graded"
+    reasons = {(one["state"], one["reason"]) for one in outcome["exercises"].values()}
+    assert reasons == {("protocol", "what arrived cannot be compared: RecursionError")}
+
+
+def test_a_time_out_is_asked_once_more_after_the_others():
+    asked = []
+
+    def late_once(question):
+        asked.append(question["ask"])
+        if asked.count("kl_between") == 1 and question["ask"] == "kl_between":
+            raise TimeoutError
+        if question["ask"] == "iwae_bound":
+            raise TimeoutError
+        return {"id": question["id"], "state": "error", "reason": "its own", "notes": []}
+
+    outcome = grade.grade(Told(late_once), submission("a.ipynb", HONEST), b"")
+    states = {name: one["state"] for name, one in outcome["exercises"].items()}
+    assert states["kl_between"] == "error"
+    assert states["iwae_bound"] == "timeout"
+    assert asked.count("kl_between") == 2
+    assert asked[-1] == "iwae_bound"
+    assert asked.index("elbo_per_image") < len(asked) - 1 - asked[::-1].index("kl_between")

@@ -56,6 +56,29 @@ def test_the_same_seed_gives_the_same_file_and_another_another(quick, tmp_path):
     assert a != c
 
 
+def test_a_training_goes_on_only_with_the_files_that_it_began_with(quick, tmp_path, monkeypatch):
+    path = tmp_path / "r.safetensors"
+    line = ["train", "recogniser", "--steps", "3", "--every", "1", "--out", str(path)]
+    step = recogniser.loss
+    steps = []
+
+    def killed(*arguments):
+        steps.append(1)
+        if len(steps) == 3:
+            raise KeyboardInterrupt
+        return step(*arguments)
+
+    monkeypatch.setattr(recogniser, "loss", killed)
+    mmgen(*line)
+    monkeypatch.setattr(recogniser, "loss", step)
+    with monkeypatch.context() as other:
+        other.setattr(Recipe, "needed", lambda recipe: {"words/scenes.50d.txt": "another file"})
+        refused = mmgen(*line, "--resume")
+    assert refused.exit_code == 1
+    assert "needs" in refused.stderr
+    assert mmgen(*line, "--resume").exit_code == 0
+
+
 def test_without_out_the_file_lies_in_trained_and_a_table_is_printed(quick, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = mmgen("train", "recogniser", "--steps", "1")

@@ -20,6 +20,16 @@ from mmgen_course.grading.untrusted.isolation import FOLDER
 
 PACKAGE = Path(mmgen_course.__file__).parent
 NOBODY = "65534"
+# of the system: programs, libraries, fonts and time zones; not what else a machine keeps in /usr/local
+SYSTEM = (
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/local/lib",
+    "/usr/share/fonts",
+    "/usr/share/zoneinfo",
+)
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "LANG": "C.UTF-8",
@@ -87,10 +97,11 @@ def _arguments() -> Iterator[str]:
 
 
 def _masked() -> Iterator[str]:
-    """Settings beside Python, which may hold passwords: of an index of packages, of a notebook's server."""
+    """What lies beside Python: settings, which may hold passwords, and what programs exchange, such as nbgrader."""
     for prefix in {sys.prefix, sys.base_prefix}:
-        if Path(prefix, "etc").is_dir():
-            yield from ["--tmpfs", f"{prefix}/etc", "--remount-ro", f"{prefix}/etc"]
+        for name in ("etc", "share", "var", "srv"):
+            if Path(prefix, name).is_dir():
+                yield from ["--tmpfs", f"{prefix}/{name}", "--remount-ro", f"{prefix}/{name}"]
         for name in ("pip.conf", ".condarc"):
             if Path(prefix, name).is_file():
                 yield from ["--ro-bind", os.devnull, f"{prefix}/{name}"]
@@ -98,7 +109,7 @@ def _masked() -> Iterator[str]:
 
 def visible_folders() -> list[Path]:
     """The folders that can be read inside: Python, its packages, this package and its data; none inside of another."""
-    names = {"/usr", sys.prefix, sys.base_prefix, sysconfig.get_paths()["purelib"], str(PACKAGE), str(data.ROOT)}
+    names = {sys.prefix, sys.base_prefix, sysconfig.get_paths()["purelib"], str(PACKAGE), str(data.ROOT), *SYSTEM}
     names |= {str(Path(sys.executable).resolve().parent.parent)}
     folders = sorted((Path(name) for name in names if Path(name).is_dir()), key=lambda path: len(path.parts))
     kept: list[Path] = []

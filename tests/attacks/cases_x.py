@@ -159,4 +159,73 @@ CASES = [
     while True: pass""",
         "limit",
     ),
+    answering(
+        "X11",
+        "leases, notices and locks on files that others use",
+        """
+    import fcntl
+    done = []
+    for attempt in (
+        lambda file: fcntl.fcntl(file, 1024, fcntl.F_RDLCK),
+        lambda file: fcntl.fcntl(os.open(os.path.dirname(os.__file__), os.O_RDONLY), 1026, 2),
+        lambda file: fcntl.flock(file, fcntl.LOCK_SH),
+    ):
+        try:
+            attempt(os.open(os.__file__, os.O_RDONLY))
+            done.append(attempt)
+        except PermissionError:
+            pass
+    if done: raise RuntimeError(len(done))
+    return torch.zeros(())""",
+        "wrong",
+    ),
+    answering(
+        "X12",
+        "memory that nothing counts: maps that are shared and have no file",
+        """
+    made = []
+    for file in (-1, os.open("/dev/zero", os.O_RDWR)):
+        try:
+            made.append(mmap.mmap(file, 1 << 20))
+        except OSError:
+            pass
+    if made: raise RuntimeError(len(made))
+    return torch.zeros(())""",
+        "wrong",
+    ),
+    answering(
+        "X13",
+        "queues of reads that count for the whole machine",
+        """
+    import platform
+    context = ctypes.c_ulong()
+    number = 206 if platform.machine() == "x86_64" else 0
+    if ctypes.CDLL(None).syscall(number, 64, ctypes.byref(context)) == 0: raise RuntimeError("made")
+    return torch.zeros(())""",
+        "wrong",
+    ),
+    answering(
+        "X14",
+        "what a machine keeps beside Python's own files",
+        """
+    found = []
+    for name in ("local/etc", "local/share", "local/src", "share/doc", "include", "src"):
+        folder = "/usr/" + name
+        if os.path.isdir(folder) and os.listdir(folder): found.append(folder)
+    if found: raise RuntimeError(found)
+    return torch.zeros(())""",
+        "wrong",
+    ),
+    answering(
+        "X15",
+        "half precision, for which torch asks the processor",
+        """
+    half = torch.ones(2, 2).half()
+    assert (half @ half).sum() == 8
+    with open("/proc/cpuinfo") as file:
+        assert file.read(1)
+    spread, distance = (logvar - prior_logvar).exp(), (mu - prior_mu) ** 2 / prior_logvar.exp()
+    return 0.5 * (spread + distance - 1 + prior_logvar - logvar).sum(1).mean()""",
+        "right",
+    ),
 ]

@@ -58,6 +58,9 @@ FORBIDDEN = {
     "io_uring_setup": (425, 425),
     "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427),
+    # what programs of the machine would wait for, or what counts for all of it: locks and queues of reads
+    "flock": (73, 32),
+    "io_setup": (206, 0),
     # memory that belongs to no process, so that nothing counts it; and the kernel's messages
     "memfd_create": (319, 279),
     "memfd_secret": (447, 447),
@@ -71,7 +74,9 @@ FORBIDDEN = {
     "finit_module": (313, 273),
 }
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column above; audit number of the architecture
-SOCKET, CLONE, CLONE3 = (41, 198), (56, 220), (435, 435)
+SOCKET, CLONE, CLONE3, FCNTL, MMAP = (41, 198), (56, 220), (435, 435), (72, 25), (9, 222)
+F_SETLEASE, F_NOTIFY = 1024, 1026  # whoever opens the file waits; whoever changes the folder is told
+SHARED_ANONYMOUS = 0x01 | 0x20  # a map without a file: its pages stay when nobody has them mapped
 ALLOWED_SOCKETS = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6: in a network of their own, without any device
 
 
@@ -88,6 +93,8 @@ def _protect_devices() -> None:
     """
     for name in DEVICES:
         path = f"/dev/{name}"
+        if name == "zero":  # a shared map of it is memory that nothing counts; what reads it gets zeros here, too
+            _call("mount", b"/dev/full", path.encode(), None, MS_BIND, None)
         found = os.statvfs(path).f_flag
         flags = found & KEPT_FLAGS | (MS_RELATIME if found & ST_RELATIME else 0)  # those must stay as they are
         _call("mount", b"none", path.encode(), None, flags | MS_REMOUNT | MS_BIND | MS_RDONLY, None)
@@ -112,8 +119,12 @@ def enclose(memory: int) -> None:
     size = f"mode=0777,size={DISK_MB}m,nr_inodes={FILES}".encode()
     _call("mount", b"tmpfs", FOLDER.encode(), b"tmpfs", MS_NOSUID | MS_NODEV, size)
     _call("mount", b"tmpfs", b"/dev/shm", b"tmpfs", MS_NOSUID | MS_NODEV, b"mode=0777,size=4m,nr_inodes=64")
-    # an own view of processes cannot be mounted everywhere, so there is none
-    _call("mount", b"tmpfs", b"/proc", b"tmpfs", MS_NOSUID | MS_NODEV | MS_RDONLY, b"size=4k")
+    # an own view of processes cannot be mounted everywhere, so there is none; torch asks which processor this is
+    processor = Path("/proc/cpuinfo")
+    known = processor.read_bytes() if processor.exists() else b""
+    _call("mount", b"tmpfs", b"/proc", b"tmpfs", MS_NOSUID | MS_NODEV, b"size=1m,nr_inodes=4")
+    processor.write_bytes(known)
+    _call("mount", b"tmpfs", b"/proc", b"tmpfs", MS_REMOUNT | MS_NOSUID | MS_NODEV | MS_RDONLY, b"size=1m,nr_inodes=4")
     _protect_devices()
     limit(space)
     _drop_capabilities()
@@ -154,7 +165,9 @@ def _drop_capabilities() -> None:
 
 
 def _forbid_calls() -> None:
-    """Install a seccomp filter: the calls above, sockets of other families and new namespaces fail with EPERM."""
+    """Install a seccomp filter: the calls above, sockets of other families, new namespaces, leases and shared memory
+    without a file fail with EPERM.
+    """
     program = _filter(*MACHINES[platform.machine()])
     packed = b"".join(struct.pack("=HBBI", *line) for line in program)
     buffer = ctypes.create_string_buffer(packed, len(packed))
@@ -164,8 +177,9 @@ def _forbid_calls() -> None:
 
 def _filter(column: int, architecture: int) -> list[tuple[int, int, int, int]]:
     """The filter's program in classic BPF: (operation, jump if true, jump if false, operand)."""
-    load, equal, at_least, any_bit, end = 0x20, 0x15, 0x35, 0x45, 0x06
-    number, machine, argument = 0, 4, 16  # offsets in struct seccomp_data; low half of the first argument
+    load, equal, at_least, any_bit, and_bits, end = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
+    number, machine = 0, 4  # offsets in struct seccomp_data
+    argument, second, fourth = 16, 24, 40  # low halves of the arguments
     allow, kill, fail = 0x7FFF0000, 0x80000000, 0x00050000
     deny, absent = fail | errno.EPERM, fail | errno.ENOSYS
     program = [(load, 0, 0, machine), (equal, 1, 0, architecture), (end, 0, 0, kill), (load, 0, 0, number)]
@@ -175,6 +189,10 @@ def _filter(column: int, architecture: int) -> list[tuple[int, int, int, int]]:
     program += [(equal, 0, 1, CLONE3[column]), (end, 0, 0, absent)]  # the C library then uses clone
     program += [(equal, 0, 4, CLONE[column]), (load, 0, 0, argument), (any_bit, 0, 1, ALL_CLONE_NEW)]
     program += [(end, 0, 0, deny), (end, 0, 0, allow)]
+    program += [(equal, 0, 5, FCNTL[column]), (load, 0, 0, second), (equal, 1, 0, F_SETLEASE), (equal, 0, 1, F_NOTIFY)]
+    program += [(end, 0, 0, deny), (end, 0, 0, allow)]
+    program += [(equal, 0, 5, MMAP[column]), (load, 0, 0, fourth), (and_bits, 0, 0, SHARED_ANONYMOUS)]
+    program += [(equal, 0, 1, SHARED_ANONYMOUS), (end, 0, 0, deny), (end, 0, 0, allow)]
     program += [(equal, 0, 4, SOCKET[column]), (load, 0, 0, argument)]
     last = len(ALLOWED_SOCKETS) - 1
     program += [(equal, last - i, int(i == last), family) for i, family in enumerate(ALLOWED_SOCKETS)]

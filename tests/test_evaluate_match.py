@@ -92,7 +92,8 @@ def test_a_stream_in_any_batches_gives_the_same(sizes):
     pictures, said = PICTURES[:n], [*PLAIN[: n // 2], *PLAIN[n // 2 + 1 :]][:n]
     counts, start = None, 0
     for size in sizes:
-        counts = match_update(counts, pictures[start : start + size], said[start : start + size])
+        part = slice(start, start + size)
+        counts = match_update(counts, pictures[part], said[part], allow_light=True)  # one picture may well be light
         start += size
     assert match_compute(counts) == caption_match(pictures, said)
 

@@ -18,7 +18,7 @@ READ_SIDE = 32  # pixels of a picture that the shipped classifier was trained on
 
 
 @torch.no_grad()
-def classifier_features(images: Float[Tensor, "n 3 32 32"]) -> Float[Tensor, "n 48"]:
+def classifier_features(images: Float[Tensor, "n 3 32 32"], *, allow_light: bool = False) -> Float[Tensor, "n 48"]:
     """What the trunk of the shipped classifier makes of each picture, mean over its places: what, but not where.
 
     Raises:
@@ -28,11 +28,13 @@ def classifier_features(images: Float[Tensor, "n 3 32 32"]) -> Float[Tensor, "n 
         >>> classifier_features(-torch.ones(2, 3, 32, 32)).shape
         torch.Size([2, 48])
     """
-    check_pictures(images, READ_SIDE)
+    check_pictures(images, READ_SIDE, allow_light)
     return in_batches(shipped_classifier().trunk, images, of=500)
 
 
-def coarse_pixels(images: Float[Tensor, "n c h w"], side: int = 4) -> Float[Tensor, "n d"]:
+def coarse_pixels(
+    images: Float[Tensor, "n c h w"], side: int = 4, *, allow_light: bool = False
+) -> Float[Tensor, "n d"]:
     """Each picture shrunk to `side` by `side` pixels, as one row: where it is light and coloured, and no network.
 
     Raises:
@@ -42,7 +44,7 @@ def coarse_pixels(images: Float[Tensor, "n c h w"], side: int = 4) -> Float[Tens
         >>> coarse_pixels(-torch.ones(2, 3, 32, 32)).shape
         torch.Size([2, 48])
     """
-    check_pictures(images)
+    check_pictures(images, allow_light=allow_light)
     return rearrange(adaptive_avg_pool2d(images, side), "n c h w -> n (c h w)")
 
 
@@ -72,6 +74,7 @@ def check_pictures(images: Tensor, side: int | None = None, allow_light: bool = 
         raise ValueError(f"expected pixels in [-1, 1]; got {low:.3g} to {high:.3g}: rescale them, or clamp(-1, 1)")
     if low >= 0 and not allow_light:
         remedy = "of pictures in [0, 1] give `normalise(images)`, which is 2 * images - 1"
+        remedy += "; light ones in [-1, 1] need allow_light=True"
         raise ValueError(f"expected pixels in [-1, 1], some below 0; got {low:.3g} to {high:.3g}: {remedy}")
 
 

@@ -127,7 +127,7 @@ CASES = [
     shared = mmap.mmap(-1, 650 << 20)
     for i in range(650): shared[i << 20 : i + 1 << 20] = bytes(1 << 20)
     time.sleep(60)""",
-        "limit",
+        "error",
     ),
     answering(
         "X8",

@@ -5,6 +5,7 @@ another child from outside: time, memory and processes are limited here, where n
 ends, all that it started ends with it.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -44,6 +45,8 @@ def main(descriptor: int, contained: bool) -> None:
         importlib.import_module(name)
     if contained:
         isolation.check_machine()
+    gc.collect()
+    gc.freeze()  # what is imported is garbage for no fork; to look through it would copy its pages into each
     control.sendall(b'{"ready": true}\n')
     while True:
         data, descriptors, _, _ = socket.recv_fds(control, 4096, 2)

@@ -141,7 +141,7 @@ def test_the_classifier_is_measured_on_scenes_that_it_never_saw(spied):
 # ---- pairs stay pairs
 
 
-def test_each_caption_of_the_shared_space_stands_at_its_own_picture_and_hard_negatives_at_their_partners(monkeypatch):
+def test_each_caption_of_the_shared_space_stands_at_its_own_picture_and_hard_negatives_at_theirs(monkeypatch):
     scenes = splits()["train"][:30]
     pairs = hard_negative_pairs(splits()["train"], shared_space.swap_one, 12, torch.Generator(), held_out=False)
     written = []

@@ -1,5 +1,6 @@
 """A file or folder is written whole or not at all."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,14 @@ def test_a_folder_that_is_not_finished_leaves_nothing(tmp_path):
     with pytest.raises(OSError, match="no room"):
         write_half_a_folder(tmp_path / "pictures")
     assert not list(tmp_path.iterdir())
+
+
+def test_what_was_written_and_its_new_name_are_on_the_disk_before_the_block_ends(tmp_path, monkeypatch):
+    done = []
+    sync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda descriptor: done.append(os.fstat(descriptor).st_ino) or sync(descriptor))
+    monkeypatch.setattr(Path, "replace", lambda path, other: done.append("renamed") or replace(path, other))
+    path = tmp_path / "note.txt"
+    with replacing(path) as partial:
+        partial.write_text("whole")
+    assert done == [path.stat().st_ino, "renamed", tmp_path.stat().st_ino]

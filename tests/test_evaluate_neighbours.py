@@ -170,3 +170,12 @@ def test_the_nearest_is_that_of_scikit_learn(seed, n, m):
 def test_what_cannot_be_measured_is_refused(call, said):
     with pytest.raises(ValueError, match=said):
         call()
+
+
+def test_a_point_on_the_border_of_a_ball_is_inside():
+    real = torch.tensor([[0.0], [1.0], [3.0]])  # balls of radius 1, 1 and 2
+    found = density_coverage(real, torch.tensor([[5.0], [5.0]]), k=1)
+    assert found.coverage.value == pytest.approx(1 / 3)
+    assert found.density.value == 1
+    beyond = density_coverage(real, torch.tensor([[5.01], [5.01]]), k=1)
+    assert (beyond.coverage.value, beyond.density.value) == (0, 0)

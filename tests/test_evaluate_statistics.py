@@ -1,4 +1,5 @@
 import math
+import statistics
 
 import numpy as np
 import pytest
@@ -240,3 +241,26 @@ def test_coarse_pixels_are_means_of_blocks():
 def test_what_cannot_be_measured_is_refused(call, said):
     with pytest.raises(ValueError, match=said):
         call()
+
+
+@given(st.lists(st.integers(0, 4), min_size=2, max_size=7), st.lists(st.integers(0, 4), min_size=2, max_size=7))
+@settings(max_examples=50)
+def test_the_interval_of_auc_is_delongs_with_ties_from_unbiased_variances(a, b):
+    wins = [[1.0 if x < y else 0.5 if x == y else 0.0 for y in b] for x in a]
+    of_a, of_b = [statistics.mean(row) for row in wins], [statistics.mean(column) for column in zip(*wins, strict=True)]
+    half = 1.96 * (statistics.variance(of_a) / len(a) + statistics.variance(of_b) / len(b)) ** 0.5
+    found = auc(torch.tensor(a, dtype=torch.float64), torch.tensor(b, dtype=torch.float64))
+    assert found.value == pytest.approx(statistics.mean(of_a))
+    assert found.low == pytest.approx(max(0, statistics.mean(of_a) - half), abs=1e-9)
+    assert found.high == pytest.approx(min(1, statistics.mean(of_a) + half), abs=1e-9)
+
+
+def test_the_interval_of_auc_is_as_wide_as_a_bootstrap_says():
+    generator = torch.Generator().manual_seed(0)
+    a, b = torch.randn(60, generator=generator), torch.randn(90, generator=generator) + 0.6
+    again = [
+        auc(a[torch.randint(60, (60,), generator=generator)], b[torch.randint(90, (90,), generator=generator)]).value
+        for _ in range(400)
+    ]
+    found = auc(a, b)
+    assert (found.high - found.low) / 2 == pytest.approx(1.96 * statistics.stdev(again), rel=0.15)

@@ -14,6 +14,7 @@ from mmgen_course.exercises.compare import difference
 from mmgen_course.exercises.feedback import Feedback
 from mmgen_course.exercises.feedback.evidence import Table, evidence
 from mmgen_course.exercises.feedback.pictures import Picture
+from mmgen_course.exercises.messages import brief
 from mmgen_course.exercises.run_answer import Net, Other
 
 
@@ -472,3 +473,14 @@ def test_the_same_in_another_type_is_right_where_that_is_sensible(expected, got)
 )
 def test_what_is_wrong_is_said_of_other_kinds_too(expected, got, said):
     assert said in difference(expected, got)
+
+
+def test_a_value_of_many_parts_is_named_without_writing_all_of_them(monkeypatch):
+    written = []
+    monkeypatch.setattr(torch.Tensor, "__repr__", lambda tensor, **_: written.append(1) or "tensor")
+    nested = torch.ones(2)
+    for _ in range(8):
+        nested = [nested] * 9
+    assert brief(nested) == "[[[[...], [...], [...], [...], [...], [...], ...], [[...],…"
+    assert brief([torch.ones(2)] * 2000) == "[tensor, tensor, tensor, tensor, tensor, tensor, ...]"
+    assert len(written) == 6

@@ -13,6 +13,7 @@ from torch.nn.functional import avg_pool2d
 from mmgen_course import pipeline
 from mmgen_course.evaluate import caption_match
 from mmgen_course.features.classifier import load_classifier
+from mmgen_course.features.encoders import word_features
 from mmgen_course.pipeline import PICTURE_SIZES, Drawn, OutsideTheWorld, draw, generate, words_of
 from mmgen_course.scenes import UnknownWords, complete, parse
 
@@ -228,3 +229,21 @@ def test_a_caption_and_its_reverse_give_the_right_and_different_pictures(relatio
 def test_what_is_drawn_is_a_named_tuple_of_pictures_captions_and_looks():
     assert Drawn._fields == ("images", "captions", "attention")
     assert pipeline.draw(["a star"]).images.requires_grad is False
+
+
+def test_the_maps_are_those_of_the_last_question(monkeypatch):
+    decoder = pipeline._text_to_image()
+
+    class Told:
+        latents = decoder.latents
+        encode_text = staticmethod(decoder.encode_text)
+
+        def draw(self, noise, encoded, enlarged):
+            images, asked = decoder.draw(noise, encoded, enlarged)
+            return images, [torch.full_like(block, float(i)) for i, block in enumerate(asked)]
+
+    encoded = decoder.encode_text(*word_features(["a star"], pipeline._vectors()))
+    blocks = len(decoder.draw(torch.zeros(1, decoder.latents), encoded, 1)[1])
+    monkeypatch.setattr(pipeline, "_text_to_image", Told)
+    assert blocks > 1
+    assert draw(["a star"]).attention.unique().tolist() == [blocks - 1]

@@ -21,6 +21,7 @@ ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
 
 _short = Repr()
 _short.maxstring = _short.maxother = _short.maxlong = MOST
+_short.maxlevel = 3  # of six parts each: a list of lists of lists of tensors would else be written for minutes
 
 
 def cut(text: str, most: int = MOST) -> str:

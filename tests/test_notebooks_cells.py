@@ -3,6 +3,7 @@
 import ast
 import random
 import re
+import socket
 import sys
 from contextlib import nullcontext
 
@@ -11,6 +12,7 @@ import torch
 from habits import HABITS
 from IPython.core.interactiveshell import InteractiveShell
 
+from mmgen_course.grading import protocol
 from mmgen_course.grading.untrusted import worker
 from mmgen_course.grading.untrusted.worker import Notebook
 from mmgen_course.notebooks.cells import plain, statements
@@ -103,6 +105,27 @@ def test_python_that_looks_like_magic_is_python(text):
 def test_what_ipython_takes_costs_no_answer(cells, monkeypatch):
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # the worker puts its own there
     assert Notebook(cells).answered({"ask": "f", "way": "value", "case": (3,)})["value"] == 6
+
+
+def test_an_answer_that_cannot_be_handed_over_is_an_error_of_the_exercise_and_ends_nothing(restored, monkeypatch):
+    ours, theirs = socket.socketpair()
+    send, failing = protocol.send, [RecursionError]
+
+    def once(channel, value):
+        if channel is theirs and failing:
+            raise failing.pop()
+        send(channel, value)
+
+    monkeypatch.setattr(worker.protocol, "send", once)
+    with ours, theirs:
+        protocol.send(ours, ["def f(x): return x"])
+        for number in (1, 2):
+            protocol.send(ours, {"ask": "f", "way": "value", "case": (3,), "id": number})
+        ours.shutdown(socket.SHUT_WR)
+        worker.serve(theirs)
+        first, second = protocol.receive(ours), protocol.receive(ours)
+    assert (first["state"], first["reason"]) == ("error", "what it returned cannot be handed over: RecursionError")
+    assert (second["id"], second["value"]) == (2, 3)
 
 
 def test_a_deep_expression_is_noted_and_not_fatal():

@@ -43,8 +43,12 @@ def serve(channel: socket.socket) -> None:
         answer = notebook.answered(question)
         try:
             protocol.send(channel, {"id": question["id"], **answer})
-        except protocol.ProtocolError as error:
-            protocol.send(channel, {"id": question["id"], "state": "error", "reason": str(error), "notes": []})
+        except OSError:  # the grader has hung up
+            return
+        except Exception as error:
+            known = isinstance(error, protocol.ProtocolError)
+            reason = str(error) if known else f"what it returned cannot be handed over: {type(error).__name__}"
+            protocol.send(channel, {"id": question["id"], "state": "error", "reason": reason, "notes": []})
 
 
 class NoShell:

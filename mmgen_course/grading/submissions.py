@@ -84,7 +84,7 @@ def collect(source: Path) -> list[Submission]:
         if source.is_dir():
             members = _in_folder(source)
         elif zipfile.is_zipfile(source):
-            members = _in_zip(source.read_bytes)
+            members = _in_zip(source.read_bytes())
         elif source.name.endswith(ARCHIVES) and tarfile.is_tarfile(source):
             members = _in_tar(source)
         else:
@@ -130,7 +130,7 @@ def _packed(name: str, content: bytes) -> list[Submission]:
     """What is in an archive that a student packed."""
     if not zipfile.is_zipfile(io.BytesIO(content)):
         raise Refused(f"{NO_NOTEBOOK}, and no zip: hand in the .ipynb itself")
-    found = list(_submissions(_in_zip(lambda: content), within=f"{name}/"))
+    found = list(_submissions(_in_zip(content), within=f"{name}/"))
     notebooks = [one for one in found if not one.refused.startswith(NO_NOTEBOOK)]
     if not notebooks:
         raise Refused(f"{NO_NOTEBOOK}, and none in it: hand in the .ipynb itself")
@@ -211,12 +211,11 @@ def _regular(path: Path) -> bytes:
         raise Refused(f"cannot be read: {error.strerror}") from None
 
 
-def _in_zip(content: Callable[[], bytes]) -> Iterator[Member]:
-    whole = content()
+def _in_zip(content: bytes) -> Iterator[Member]:
     try:
-        archive = zipfile.ZipFile(io.BytesIO(whole))
+        archive = zipfile.ZipFile(io.BytesIO(content))
     except BROKEN:  # one entry may be broken, and all the others whole
-        archive = zipfile.ZipFile(io.BytesIO(_mended(whole)))
+        archive = zipfile.ZipFile(io.BytesIO(_mended(content)))
     for entry in archive.infolist():
         if not entry.is_dir():
             yield Member(_posix(_name(entry)), partial(_unzipped, archive, entry))

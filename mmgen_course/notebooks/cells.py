@@ -6,7 +6,7 @@ import re
 import symtable
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from IPython.core.inputtransformer2 import TransformerManager
 
@@ -19,9 +19,10 @@ PURE |= {"get_ipython", "getattr", "hasattr", "hash", "id", "int", "isinstance",
 PURE |= {"min", "pow", "print", "range", "repr", "reversed", "round", "set", "sorted", "str", "sum", "super", "tuple"}
 PURE |= {"einsum", "rearrange", "repeat", "type", "zip"}
 SHOWING = {"display", "get_ipython", "plt", "show", "tqdm", "widgets"}  # what begins with these draws for a reader
+# what begins with these computes, but for the functions below
 COMPUTING = {"F", "einops", "itertools", "json", "math", "np", "numpy", "re", "statistics", "string", "torch"}
-# what begins with these computes, but for these functions:
 CHANGING = re.compile(r".*_$|set|manual|seed|use|enable|disable|register|load|save|put|place|copyto|shuffle|fill")
+# how functions begin that set what a whole library does
 SETTING = re.compile(r"set|manual|seed|use|enable|disable|register|simplefilter|filterwarnings|basicConfig|add_|rc")
 # a statement with one of these names may do anything to the notebook
 DYNAMIC = {"__builtins__", "__import__", "builtins", "compile", "delattr", "eval", "exec", "gc", "globals", "importlib"}
@@ -29,31 +30,11 @@ DYNAMIC |= {"locals", "patch", "setattr", "sys", "vars"}
 DYNAMIC_ATTRIBUTES = {"__dict__", "__globals__", "__setattr__", "modules", "patch", "user_ns"}
 WRITING = {"open", "write_text", "write_bytes", "save", "savez", "savetxt", "dump", "to_csv", "mkdir", "chdir"}
 WRITING |= {"writefile", "save_file", "imsave", "system", "getoutput"}
-READING = {
-    "open",
-    "read_text",
-    "read_bytes",
-    "load",
-    "loads",
-    "loadtxt",
-    "genfromtxt",
-    "load_file",
-    "imread",
-    "read_csv",
-}
-READING |= {"exists", "is_file", "glob", "iterdir", "listdir", "getcwd", "cwd"}
+READING = {"open", "read_text", "read_bytes", "load", "loads", "loadtxt", "genfromtxt", "load_file", "imread"}
+READING |= {"read_csv", "exists", "is_file", "glob", "iterdir", "listdir", "getcwd", "cwd"}
 FILES = "the files"  # stands among the names for what is on the disk
-IMMUTABLE = {
-    "bool",
-    "compile",
-    "float",
-    "int",
-    "item",
-    "len",
-    "range",
-    "round",
-    "str",
-}  # calls that give numbers or a text
+# calls that give numbers, a text or a pattern
+IMMUTABLE = {"bool", "compile", "float", "int", "item", "len", "range", "round", "str"}
 
 
 @dataclass(frozen=True)
@@ -85,7 +66,6 @@ class Statement:
         cell: number of the code cell, from 1.
         tree: of the statement alone.
         binds: names of the notebook that it gives a value, maybe.
-        uses: names that it needs, at once or when a function in it is called.
         imports: whether all that it does is to import.
         sure: names that it gives a new value whatever happens, variables of a loop among them.
         loops: those of a loop, which keep their old value if it has nothing to go through.
@@ -99,15 +79,19 @@ class Statement:
     cell: int
     tree: ast.Module
     binds: frozenset[str]
-    uses: frozenset[str]
     imports: bool
     sure: frozenset[str]
     loops: frozenset[str]
     late: frozenset[str]
     now: frozenset[str]
-    does: Effects = field(default_factory=Effects)
-    calls: Effects = field(default_factory=Effects)
-    constant: bool = False
+    does: Effects
+    calls: Effects
+    constant: bool
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The names that it needs, at once or when a function in it is called."""
+        return self.now | self.late
 
     @property
     def defines(self) -> bool:
@@ -208,7 +192,6 @@ def _statement(number: int, node: ast.stmt, own: frozenset[str], libraries: froz
         number,
         tree,
         binds,
-        now | late,
         isinstance(node, ast.Import | ast.ImportFrom),
         frozenset(_sure(node)),
         frozenset(_loop_variables(node)),
@@ -409,15 +392,18 @@ def _sure(node: ast.stmt) -> Iterator[str]:
         yield from _loop_variables(node)
     elif isinstance(node, ast.Assign) or (isinstance(node, ast.AnnAssign) and node.value):
         for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-            parts = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
-            yield from (part.id for part in parts if isinstance(part, ast.Name))
+            yield from _targets(target)
 
 
 def _loop_variables(node: ast.stmt) -> Iterator[str]:
     """The variables of a loop: new ones, unless it has nothing to go through."""
     if isinstance(node, ast.For | ast.AsyncFor):
-        parts = node.target.elts if isinstance(node.target, ast.Tuple | ast.List) else [node.target]
-        yield from (part.id for part in parts if isinstance(part, ast.Name))
+        yield from _targets(node.target)
+
+
+def _targets(target: ast.expr) -> Iterator[str]:
+    parts = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
+    yield from (part.id for part in parts if isinstance(part, ast.Name))
 
 
 def _is_constant(node: ast.AST | None) -> bool:
